@@ -1,0 +1,1 @@
+"""The shared floor of EveryID: types, devices, compiled inference, media and weights."""

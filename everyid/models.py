@@ -1,0 +1,203 @@
+"""Types that cross a file, the command line or the hub, validated and JSON round-tripping."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
+
+__all__ = [
+    "BoundingBox",
+    "Detection",
+    "DetectionRun",
+    "FrameResult",
+    "ImageResult",
+    "MovementType",
+    "SourceSummary",
+    "TrackedObject",
+    "TrackingResult",
+    "TrackingRun",
+    "TrackingSummary",
+    "Tracklet",
+    "VideoRun",
+]
+
+
+class Model(BaseModel):
+    """The base of all types here: frozen, and unknown fields are an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class MovementType(StrEnum):
+    """How fast a track moves, by two thresholds on its speed in px/s."""
+
+    STATIONARY = "stationary"
+    WALKING = "walking"
+    RUNNING = "running"
+
+
+class BoundingBox(Model):
+    """A box in pixels of its image, x right and y down.
+
+    >>> BoundingBox(x1=10, y1=20, x2=30, y2=60).center
+    (20.0, 40.0)
+    """
+
+    x1: FiniteFloat
+    y1: FiniteFloat
+    x2: FiniteFloat
+    y2: FiniteFloat
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.x2 <= self.x1 or self.y2 <= self.y1:
+            raise ValueError("expected x2 > x1 and y2 > y1")
+        return self
+
+    @property
+    def width(self) -> float:
+        """x2 - x1, pixels."""
+        return self.x2 - self.x1
+
+    @property
+    def height(self) -> float:
+        """y2 - y1, pixels."""
+        return self.y2 - self.y1
+
+    @property
+    def area(self) -> float:
+        """Width times height, square pixels."""
+        return self.width * self.height
+
+    @property
+    def center(self) -> tuple[float, float]:
+        """The middle of the box, (x, y) in pixels."""
+        return (self.x1 + self.x2) / 2, (self.y1 + self.y2) / 2
+
+
+class Detection(Model):
+    """One object found in one image."""
+
+    box: BoundingBox
+    confidence: FiniteFloat = Field(ge=0, le=1)
+    class_id: int = Field(ge=0)
+    class_name: str
+
+
+class TrackedObject(Detection):
+    """One row of a track: an object in one frame, with its identity and movement."""
+
+    track_id: int = Field(ge=1)
+    velocity_x: FiniteFloat = Field(default=0.0, description="px/s, right is positive")
+    velocity_y: FiniteFloat = Field(default=0.0, description="px/s, down is positive")
+    speed: FiniteFloat = Field(default=0.0, ge=0, description="px/s")
+    direction: FiniteFloat = Field(
+        default=0.0, ge=0, lt=360, description="degrees, 0 right, 90 up; 0 while unknown"
+    )
+    movement_type: MovementType = MovementType.STATIONARY
+
+
+class Tracklet(Model):
+    """One track from its first to its last frame."""
+
+    track_id: int = Field(ge=1)
+    class_id: int = Field(ge=0)
+    class_name: str
+    first_frame: int = Field(ge=1)
+    last_frame: int = Field(ge=1)
+    start_s: FiniteFloat
+    end_s: FiniteFloat
+    boxes: int = Field(ge=1, description="frames in which the track has a box")
+    mean_confidence: FiniteFloat = Field(ge=0, le=1)
+    mean_speed: FiniteFloat = Field(ge=0, description="px/s")
+    movement_type: MovementType = Field(description="the type of most of its boxes")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.last_frame < self.first_frame or self.end_s < self.start_s:
+            raise ValueError("expected a track to end after it starts")
+        return self
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds from the first box to the last."""
+        return self.end_s - self.start_s
+
+
+class FrameResult(Model):
+    """All that was found in one frame."""
+
+    source: str
+    frame_number: int = Field(ge=1, description="source frames, from 1")
+    timestamp: FiniteFloat = Field(description="seconds, the first frame at 0")
+    objects: list[TrackedObject | Detection]
+
+
+class ImageResult(Model):
+    """All that was found in one image."""
+
+    source: str
+    width: int = Field(ge=1, description="pixels")
+    height: int = Field(ge=1, description="pixels")
+    objects: list[Detection]
+
+
+class SourceSummary(Model):
+    """What one source gave: how much was read, what was written, what went wrong."""
+
+    source: str
+    frames: int = Field(ge=0, description="frames processed")
+    duration_s: FiniteFloat = Field(ge=0, description="seconds of footage covered")
+    elapsed_s: FiniteFloat = Field(ge=0, description="seconds of wall time")
+    boxes: int = Field(ge=0, description="boxes in all frames")
+    outputs: dict[str, Path] = Field(default_factory=dict, description="format -> file or folder")
+    warnings: list[str] = Field(default_factory=list)
+    interrupted: bool = False
+
+    @property
+    def frames_per_second(self) -> float:
+        """Frames processed for each second of wall time; 0 when no time passed."""
+        return self.frames / self.elapsed_s if self.elapsed_s > 0 else 0.0
+
+
+class TrackingSummary(SourceSummary):
+    """What tracking found in one source."""
+
+    tracks: dict[str, int] = Field(description="class name -> tracks")
+    people: int = Field(ge=0, description="tracks of class person")
+    longest_track: Tracklet | None = None
+
+
+class TrackingResult(Model):
+    """A summary with the tracklets behind it."""
+
+    summary: TrackingSummary
+    tracklets: list[Tracklet]
+
+
+class DetectionRun(Model):
+    """What ``object detection`` did: the document of its ``--json``."""
+
+    output: Path
+    image_count: int = Field(ge=0, description="images looked at")
+    boxes: dict[str, int] = Field(description="class name -> boxes")
+    images: list[ImageResult] = Field(default_factory=list)
+    skipped: dict[str, str] = Field(default_factory=dict, description="file -> why")
+    interrupted: bool = False
+
+
+class VideoRun(Model):
+    """What ``object video`` did: the document of its ``--json``."""
+
+    output: Path
+    sources: list[SourceSummary]
+    skipped: dict[str, str] = Field(default_factory=dict, description="file -> why")
+
+
+class TrackingRun(Model):
+    """What ``object tracking`` did: the document of its ``--json``."""
+
+    output: Path
+    sources: list[TrackingResult]
+    skipped: dict[str, str] = Field(default_factory=dict, description="file -> why")

@@ -1,0 +1,78 @@
+"""Folders and switches, read from the environment once.
+
+This is the only file of the packages that reads ``os.environ``; ``run.py`` alone reads
+``EVERYID_VENV`` and ``EVERYID_NO_BOOTSTRAP``, before any package is installed.
+"""
+
+import os
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from everyid.errors import ConfigError
+
+__all__ = ["PROJECT_FOLDER", "Settings", "settings", "tame_ultralytics"]
+
+PROJECT_FOLDER = Path(__file__).resolve().parents[1]
+"""The checkout: the folder that holds ``run.py`` and the packages."""
+
+
+class Settings(BaseSettings):
+    """Where EveryID keeps things and how it behaves, from ``EVERYID_*`` variables."""
+
+    model_config = SettingsConfigDict(env_prefix="EVERYID_", frozen=True, extra="ignore")
+
+    tmp: Path = Field(
+        default=PROJECT_FOLDER / "tmp",
+        description="Results, and by default all else that is made (EVERYID_TMP).",
+    )
+    models: Path | None = Field(
+        default=None, description="Downloaded weights; default TMP/models (EVERYID_MODELS)."
+    )
+    cache: Path | None = Field(
+        default=None, description="Compiled networks; default TMP/cache (EVERYID_CACHE)."
+    )
+    debug: bool = Field(default=False, description="Tracebacks for known errors (EVERYID_DEBUG).")
+    threads: int | None = Field(
+        default=None, ge=1, description="CPU threads; default all that this process may use."
+    )
+
+    @property
+    def models_folder(self) -> Path:
+        """The folder of downloaded weights."""
+        return self.models or self.tmp / "models"
+
+    @property
+    def cache_folder(self) -> Path:
+        """The folder of compiled networks and other things that can be made again."""
+        return self.cache or self.tmp / "cache"
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """The settings of this process, read from the environment at the first call.
+
+    Raises:
+        ConfigError: An ``EVERYID_*`` variable has a value that cannot be read.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "EVERYID_" + "_".join(str(part) for part in first["loc"]).upper()
+        raise ConfigError(f"{name}={first['input']!r}: {first['msg']}") from error
+
+
+def tame_ultralytics() -> None:
+    """Keeps ultralytics from writing to the home folder, installing packages and going online.
+
+    To be called before its first import; what the user has set stays.
+    """
+    folder = settings().cache_folder / "ultralytics"
+    folder.mkdir(parents=True, exist_ok=True)
+    os.environ.setdefault("YOLO_CONFIG_DIR", str(folder))
+    os.environ.setdefault("YOLO_AUTOINSTALL", "false")
+    os.environ.setdefault("YOLO_OFFLINE", "true")
+    os.environ.setdefault("YOLO_VERBOSE", "false")
