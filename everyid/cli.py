@@ -1,0 +1,146 @@
+"""The commands of the shared floor: ``run.py weights list | fetch | verify``."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from everyid.weights import VerifyResult
+
+__all__ = ["app", "weights_app"]
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="EveryID's shared commands.")
+weights_app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Model files: list, fetch and verify them."
+)
+app.add_typer(weights_app, name="weights")
+
+Names = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="NAME",
+        help="Names or file names, as `weights list` shows them, or of an official Ultralytics "
+        "model. Default: yolov8n.",
+        show_default=False,
+    ),
+]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print one JSON document. Default: off, text for people.")
+]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", help="No notices, no progress bar. Default: off, both shown.")
+]
+
+
+@weights_app.command("list")
+def list_weights(json: AsJson = False, quiet: Quiet = False) -> None:
+    """Show all weights that are known by name: size, licence, training data, cached or not.
+
+    \b
+    Examples:
+      python3 run.py weights list
+      python3 run.py weights list --json
+    """  # noqa: D301 - \b is for Typer: it keeps the lines of the examples apart
+    from everyid import output, weights_report
+
+    output.quiet(enabled=quiet, json=json)
+    report = weights_report.listing()
+    if json:
+        output.result(report)
+        return
+    rows = [
+        [
+            item.entry.name,
+            _megabytes(item.entry.size_bytes),
+            item.entry.licence,
+            item.entry.task,
+            item.entry.trained_on,
+            "yes" if item.cached else "no",
+        ]
+        for item in report.weights
+    ]
+    output.result(_table(["name", "size", "licence", "task", "trained on", "cached"], rows))
+    output.notice(f"kept in {report.folder}")
+
+
+@weights_app.command("fetch")
+def fetch_weights(names: Names = None, json: AsJson = False, quiet: Quiet = False) -> None:
+    """Download weights that are not there yet, check them, and print where they are.
+
+    \b
+    Examples:
+      python3 run.py weights fetch
+      python3 run.py weights fetch yolov8n yolox_nano --json
+    """  # noqa: D301 - \b is for Typer: it keeps the lines of the examples apart
+    from everyid import output, weights, weights_report
+
+    output.quiet(enabled=quiet, json=json)
+    report = weights_report.fetch_all(names or [weights.DEFAULT_NAME])
+    if json:
+        output.result(report)
+    else:
+        output.result("\n".join(str(item.path) for item in report.fetched))
+
+
+@weights_app.command("verify")
+def verify_weights(json: AsJson = False, quiet: Quiet = False) -> None:
+    """Compare each file in the models folder with its sha256; exit 1 when one is damaged.
+
+    \b
+    Examples:
+      python3 run.py weights verify
+      python3 run.py weights verify --json
+    """  # noqa: D301 - \b is for Typer: it keeps the lines of the examples apart
+    from everyid import output, weights, weights_report
+    from everyid.errors import WeightsError
+
+    output.quiet(enabled=quiet, json=json)
+    report = weights_report.VerifyReport(results=weights.verify())
+    if json:
+        output.result(report)
+    else:
+        rows = [[item.name, item.state, str(item.path)] for item in report.results]
+        output.result(_table(["name", "state", "file"], rows))
+    damaged = [item for item in report.results if item.state == "damaged"]
+    if damaged:
+        raise WeightsError("\n".join(map(_difference, damaged)), hint=_repair(damaged))
+
+
+def _difference(item: "VerifyResult") -> str:
+    """What is wrong with a damaged file, on one line."""
+    expected = item.expected_sha256 or "unknown, its record cannot be read"
+    return f"{item.path} is damaged: expected sha256 {expected}, found {item.found_sha256}"
+
+
+def _repair(damaged: "list[VerifyResult]") -> str:
+    """What to do about damaged files."""
+    pinned = " ".join(item.name for item in damaged if item.pinned)
+    others = " ".join(item.path.name for item in damaged if not item.pinned)
+    steps = [f"python3 run.py weights fetch {pinned}"] if pinned else []
+    steps += [f"delete {others} to download it again"] if others else []
+    return "; ".join(steps)
+
+
+def _megabytes(size_bytes: int) -> str:
+    """A size for people.
+
+    >>> _megabytes(6_534_387)
+    '6.5 MB'
+    """
+    return f"{size_bytes / 1e6:.1f} MB"
+
+
+def _table(head: list[str], rows: list[list[str]]) -> str:
+    """Rows in aligned columns under their head, without colours or frames, for pipes.
+
+    >>> print(_table(["name", "size"], [["a", "1"], ["long", "2"]]))
+    name  size
+    a     1
+    long  2
+    """
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    lines = (
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in [head, *rows]
+    )
+    return "\n".join(lines)

