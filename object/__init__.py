@@ -1,0 +1,1 @@
+"""Detection, tracking and movement of objects in images and video."""
