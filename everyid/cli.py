@@ -40,7 +40,7 @@ def list_weights(json: AsJson = False, quiet: Quiet = False) -> None:
     Examples:
       python3 run.py weights list
       python3 run.py weights list --json
-    """  # noqa: D301 - \b is for Typer: it keeps the lines of the examples apart
+    """
     from everyid import output, weights_report
 
     output.quiet(enabled=quiet, json=json)
@@ -71,7 +71,7 @@ def fetch_weights(names: Names = None, json: AsJson = False, quiet: Quiet = Fals
     Examples:
       python3 run.py weights fetch
       python3 run.py weights fetch yolov8n yolox_nano --json
-    """  # noqa: D301 - \b is for Typer: it keeps the lines of the examples apart
+    """
     from everyid import output, weights, weights_report
 
     output.quiet(enabled=quiet, json=json)
@@ -90,7 +90,7 @@ def verify_weights(json: AsJson = False, quiet: Quiet = False) -> None:
     Examples:
       python3 run.py weights verify
       python3 run.py weights verify --json
-    """  # noqa: D301 - \b is for Typer: it keeps the lines of the examples apart
+    """
     from everyid import output, weights, weights_report
     from everyid.errors import WeightsError
 

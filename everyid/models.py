@@ -12,6 +12,7 @@ __all__ = [
     "DetectionRun",
     "FrameResult",
     "ImageResult",
+    "Model",
     "MovementType",
     "SourceSummary",
     "TrackedObject",

@@ -27,7 +27,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from everyid.errors import EveryIDError, InputError, OutputError, OutputExistsError
+from everyid.errors import ConfigError, EveryIDError, InputError, OutputError, OutputExistsError
 from everyid.settings import settings
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "Stop",
     "fresh_folder",
     "hint",
+    "kept_if_used",
     "notice",
     "part_of",
     "progress",
@@ -86,7 +87,11 @@ def hint(text: str) -> None:
 
 def report(error: EveryIDError) -> None:
     """Writes a known error to stderr: one line and its hint; a traceback under EVERYID_DEBUG."""
-    if settings().debug:
+    try:
+        debug = settings().debug
+    except ConfigError:  # this may be the very error that is being reported
+        debug = False
+    if debug:
         traceback.print_exception(error)
     _stderr().print(f"error: {error}", markup=False, style="bold red")
     if error.hint:
@@ -183,6 +188,17 @@ def fresh_folder(domain: str, command: str) -> Path:
             except FileExistsError:
                 continue
             return folder
+
+
+@contextmanager
+def kept_if_used(folder: Path) -> Iterator[Path]:
+    """Yields the folder, and removes it when the block raises and left nothing in it."""
+    try:
+        yield folder
+    except BaseException:
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+        raise
 
 
 def usable_folder(path: Path) -> Path:
