@@ -1,0 +1,409 @@
+"""The ``object`` commands: options in, a config, one call, a result out."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from everyid.models import DetectionRun, SourceSummary, TrackingRun, VideoRun
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="Find and track people and things in images and video.",
+)
+
+Sources = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--source",
+        "-s",
+        help="File, folder, or .txt list of files; may be given several times. "
+        "Default: pictures of people inside the ultralytics package.",
+        show_default=False,
+    ),
+]
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        help="Folder for the results. Default: a fresh tmp/object/COMMAND/NNNN.",
+        show_default=False,
+    ),
+]
+Model = Annotated[
+    str,
+    typer.Option(
+        "--model",
+        "-m",
+        help="Detector: a name (`weights list`), a .pt of ultralytics, a .onnx of YOLOX, "
+        "a transformers folder or owner/repository.",
+    ),
+]
+DeviceName = Annotated[
+    str, typer.Option("--device", help="auto, cpu, cuda, cuda:N or mps.", metavar="DEVICE")
+]
+Classes = Annotated[
+    str,
+    typer.Option("--classes", "-c", help="Comma list of class names or numbers, or `all`."),
+]
+Confidence = Annotated[
+    float, typer.Option("--conf", help="Lowest confidence of a box, 0-1.", metavar="0-1")
+]
+Iou = Annotated[
+    float,
+    typer.Option("--iou", help="Boxes of a class that overlap more are one, 0-1.", metavar="0-1"),
+]
+ImageSize = Annotated[
+    int | None,
+    typer.Option(
+        "--imgsz",
+        help="Long side of the detector's input, pixels. Default: the model's own, mostly 640.",
+        show_default=False,
+    ),
+]
+BatchSize = Annotated[
+    int | None,
+    typer.Option(
+        "--batch-size",
+        help="Images in one call. Default: 1 on a CPU, 16 on a GPU.",
+        show_default=False,
+    ),
+]
+Every = Annotated[int, typer.Option("--every", help="Look at every Nth frame.", metavar="N")]
+Start = Annotated[float, typer.Option("--start", help="Begin at this time, seconds.")]
+End = Annotated[
+    float | None,
+    typer.Option("--end", help="End at this time, seconds. Default: the end.", show_default=False),
+]
+MaxFrames = Annotated[
+    int | None,
+    typer.Option(
+        "--max-frames", help="Stop after so many frames. Default: no limit.", show_default=False
+    ),
+]
+FrameRate = Annotated[
+    float | None,
+    typer.Option(
+        "--fps",
+        help="Frames per second of streams and image folders that state none. Default: 25.",
+        show_default=False,
+    ),
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace results that exist.")]
+TrustWeights = Annotated[
+    bool,
+    typer.Option(
+        "--trust-weights", help="Load a .pt that runs code of its own. Only if you trust it."
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document, not text.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No notices, no progress bar.")]
+
+_DEFAULT_MODEL = "yolov8n"
+
+
+@app.command()
+def detection(
+    source: Sources = None,
+    output: Output = None,
+    save: Annotated[
+        str, typer.Option("--save", help="Comma list of images, csv, json, parquet.")
+    ] = "images,csv,json",
+    model: Model = _DEFAULT_MODEL,
+    classes: Classes = "all",
+    conf: Confidence = 0.25,
+    iou: Iou = 0.7,
+    imgsz: ImageSize = None,
+    batch_size: BatchSize = None,
+    device: DeviceName = "auto",
+    trust_weights: TrustWeights = False,
+    overwrite: Overwrite = False,
+    json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Find objects in images: annotated pictures, and their boxes as CSV and JSON.
+
+    \b
+    Examples:
+      python3 run.py object detection
+      python3 run.py object detection --source photos/ --classes person,dog --save csv
+    """
+    from everyid import output as out
+    from object.config import DetectionConfig, build
+    from object.detect_images import run_detection
+
+    out.quiet(enabled=quiet, json=json)
+    config = build(
+        DetectionConfig,
+        sources=tuple(source or ()),
+        output=output,
+        overwrite=overwrite,
+        save=_split(save),
+        model=model,
+        device=device,
+        batch_size=batch_size,
+        confidence=conf,
+        iou=iou,
+        image_size=imgsz,
+        classes=_classes(classes),
+        trust_weights=trust_weights,
+    )
+    run = run_detection(config, keep_images=json)
+    out.result(run if json else _detection_text(run))
+    _leave(skipped=bool(run.skipped), interrupted=run.interrupted)
+
+
+@app.command()
+def video(
+    source: Sources = None,
+    output: Output = None,
+    save: Annotated[
+        str, typer.Option("--save", help="Comma list of video, csv, json, jsonl, parquet.")
+    ] = "video,csv,parquet",
+    model: Model = _DEFAULT_MODEL,
+    classes: Classes = "all",
+    conf: Confidence = 0.25,
+    iou: Iou = 0.7,
+    imgsz: ImageSize = None,
+    batch_size: BatchSize = None,
+    every: Every = 1,
+    start: Start = 0.0,
+    end: End = None,
+    max_frames: MaxFrames = None,
+    fps: FrameRate = None,
+    device: DeviceName = "auto",
+    trust_weights: TrustWeights = False,
+    overwrite: Overwrite = False,
+    json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Find objects in every frame of videos: an annotated video, CSV and Parquet of boxes.
+
+    \b
+    Examples:
+      python3 run.py object video --source clip.mp4
+      python3 run.py object video --source footage/ --classes car,bus --every 5 --save parquet
+    """
+    from everyid import output as out
+    from object.config import VideoConfig, build
+    from object.detect_video import run_video
+
+    out.quiet(enabled=quiet, json=json)
+    config = build(
+        VideoConfig,
+        sources=tuple(source or ()),
+        output=output,
+        overwrite=overwrite,
+        save=_split(save),
+        model=model,
+        device=device,
+        batch_size=batch_size,
+        confidence=conf,
+        iou=iou,
+        image_size=imgsz,
+        classes=_classes(classes),
+        trust_weights=trust_weights,
+        every=every,
+        start_s=start,
+        end_s=end,
+        max_frames=max_frames,
+        frame_rate=fps,
+    )
+    run = run_video(config)
+    out.result(run if json else _video_text(run))
+    _leave(skipped=bool(run.skipped), interrupted=any(one.interrupted for one in run.sources))
+
+
+@app.command()
+def tracking(
+    source: Sources = None,
+    output: Output = None,
+    save: Annotated[
+        str,
+        typer.Option("--save", help="Comma list of video, csv, json, jsonl, mot, parquet, crops."),
+    ] = "video,csv",
+    model: Model = _DEFAULT_MODEL,
+    classes: Classes = "person",
+    conf: Annotated[
+        float,
+        typer.Option(
+            "--conf",
+            help="Lowest confidence of a box that may extend a track, 0-1.",
+            metavar="0-1",
+        ),
+    ] = 0.1,
+    birth: Annotated[
+        float | None,
+        typer.Option(
+            "--birth",
+            help="Lowest confidence of a box that may begin a track, 0-1. Default: 0.5.",
+            metavar="0-1",
+            show_default=False,
+        ),
+    ] = None,
+    tracker: Annotated[
+        str, typer.Option("--tracker", help="bytetrack, ocsort or botsort (camera moves).")
+    ] = "bytetrack",
+    walking_speed: Annotated[
+        float, typer.Option("--walking-speed", help="From here on a track walks, px/s.")
+    ] = 50.0,
+    running_speed: Annotated[
+        float, typer.Option("--running-speed", help="From here on a track runs, px/s.")
+    ] = 200.0,
+    iou: Iou = 0.7,
+    imgsz: ImageSize = None,
+    batch_size: BatchSize = None,
+    every: Every = 1,
+    start: Start = 0.0,
+    end: End = None,
+    max_frames: MaxFrames = None,
+    fps: FrameRate = None,
+    device: DeviceName = "auto",
+    trust_weights: TrustWeights = False,
+    overwrite: Overwrite = False,
+    json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Track people (or other classes) through videos: boxes with lasting ids and movement.
+
+    \b
+    Examples:
+      python3 run.py object tracking
+      python3 run.py object tracking --source clip.mp4 --save video,csv,mot,crops
+    """
+    from everyid import output as out
+    from object.config import TrackingConfig, build
+    from object.track_video import run_tracking
+
+    out.quiet(enabled=quiet, json=json)
+    config = build(
+        TrackingConfig,
+        sources=tuple(source or ()),
+        output=output,
+        overwrite=overwrite,
+        save=_split(save),
+        model=model,
+        device=device,
+        batch_size=batch_size,
+        confidence=conf,
+        birth=birth,
+        tracker=tracker,
+        walking_speed=walking_speed,
+        running_speed=running_speed,
+        iou=iou,
+        image_size=imgsz,
+        classes=_classes(classes),
+        trust_weights=trust_weights,
+        every=every,
+        start_s=start,
+        end_s=end,
+        max_frames=max_frames,
+        frame_rate=fps,
+    )
+    run = run_tracking(config)
+    out.result(run if json else _tracking_text(run))
+    _leave(
+        skipped=bool(run.skipped),
+        interrupted=any(one.summary.interrupted for one in run.sources),
+    )
+
+
+@app.command("tests", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def tests(context: typer.Context) -> None:
+    """Run this domain's tests; further arguments go to pytest.
+
+    \b
+    Examples:
+      python3 run.py object tests
+      python3 run.py object tests -k movement -x
+    """
+    from everyid.testing import run_tests
+
+    raise typer.Exit(run_tests(["tests/object", "object"], list(context.args)))
+
+
+def _split(values: str) -> tuple[str, ...]:
+    """A comma list as its parts.
+
+    >>> _split("video, csv,")
+    ('video', 'csv')
+    """
+    return tuple(part.strip() for part in values.split(",") if part.strip())
+
+
+def _classes(values: str) -> tuple[str, ...]:
+    """The classes of a comma list; none, which keeps all, for "all"."""
+    parts = _split(values)
+    return () if "all" in [part.lower() for part in parts] else parts
+
+
+def _leave(*, skipped: bool, interrupted: bool) -> None:
+    """Exits with 130 after Ctrl-C, and with 1 when a source could not be used."""
+    if interrupted:
+        raise typer.Exit(130)
+    if skipped:
+        raise typer.Exit(1)
+
+
+def _count(number: int, noun: str, plural: str | None = None) -> str:
+    """A number with its noun.
+
+    >>> _count(1, "frame"), _count(2, "person", "people")
+    ('1 frame', '2 people')
+    """
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def _counts(counts: dict[str, int]) -> str:
+    """Class counts on one line, most first.
+
+    >>> _counts({"person": 3, "bus": 1})
+    '3 person, 1 bus'
+    """
+    return ", ".join(f"{number:,} {name}" for name, number in counts.items()) or "nothing"
+
+
+def _source_lines(summary: "SourceSummary", found: str) -> list[str]:
+    """A source's summary for people: what was found, how fast, and where the files are."""
+    head = (
+        f"{summary.source}: {_count(summary.frames, 'frame')} ({summary.duration_s:.1f} s) "
+        f"in {summary.elapsed_s:.1f} s, {summary.frames_per_second:.1f} frames/s"
+    )
+    lines = [head + (", interrupted" if summary.interrupted else ""), f"  found    {found}"]
+    return lines + [f"  {name:8} {path}" for name, path in summary.outputs.items()]
+
+
+def _skipped_lines(skipped: dict[str, str]) -> list[str]:
+    return [f"skipped {_count(len(skipped), 'file')}"] if skipped else []
+
+
+def _detection_text(run: "DetectionRun") -> str:
+    head = f"{_count(run.image_count, 'image')}: {_counts(run.boxes)}"
+    interrupted = ["interrupted"] if run.interrupted else []
+    return "\n".join([head, *_skipped_lines(run.skipped), *interrupted, f"results in {run.output}"])
+
+
+def _video_text(run: "VideoRun") -> str:
+    lines: list[str] = []
+    for summary in run.sources:
+        lines += _source_lines(summary, _count(summary.boxes, "box", "boxes"))
+    return "\n".join([*lines, *_skipped_lines(run.skipped), f"results in {run.output}"])
+
+
+def _tracking_text(run: "TrackingRun") -> str:
+    lines: list[str] = []
+    for one in run.sources:
+        summary = one.summary
+        others = {name: n for name, n in summary.tracks.items() if name != "person"}
+        found = _count(summary.people, "person", "people")
+        found += f", {_counts(others)}" if others else ""
+        longest = summary.longest_track
+        if longest is not None:
+            found += f"; longest track #{longest.track_id}, {longest.duration_s:.1f} s"
+        lines += _source_lines(summary, found)
+    return "\n".join([*lines, *_skipped_lines(run.skipped), f"results in {run.output}"])

@@ -1,0 +1,96 @@
+"""What each command of the domain is asked to do: one frozen model a command."""
+
+from pathlib import Path
+from typing import Annotated, Literal, Self, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from everyid.errors import ConfigError
+
+__all__ = ["DetectionConfig", "RunConfig", "TrackingConfig", "VideoConfig", "build"]
+
+ConfigT = TypeVar("ConfigT", bound="RunConfig")
+ImageFormat = Literal["images", "csv", "json", "parquet"]
+VideoFormat = Literal["video", "csv", "json", "jsonl", "parquet"]
+TrackingFormat = Literal["video", "csv", "json", "jsonl", "mot", "parquet", "crops"]
+
+
+def _at_least_one(formats: tuple[str, ...]) -> tuple[str, ...]:
+    if not formats:
+        raise ValueError("name at least one format")
+    return tuple(dict.fromkeys(formats))
+
+
+class RunConfig(BaseModel):
+    """What all commands share."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sources: tuple[Path, ...] = Field(description="files and folders; empty takes the sample")
+    output: Path | None = Field(default=None, description="folder; None makes a fresh one")
+    overwrite: bool = False
+    model: str
+    device: str = "auto"
+    batch_size: int | None = Field(default=None, ge=1, le=1024, description="None: device's own")
+    confidence: float = Field(ge=0, le=1)
+    iou: float = Field(default=0.7, ge=0, le=1)
+    image_size: int | None = Field(default=None, ge=32, le=8192, description="pixels")
+    classes: tuple[str, ...] = Field(description="names or numbers; empty keeps all")
+    trust_weights: bool = False
+
+
+class DetectionConfig(RunConfig):
+    """``object detection``: boxes in images."""
+
+    save: Annotated[tuple[ImageFormat, ...], AfterValidator(_at_least_one)]
+
+
+class VideoConfig(RunConfig):
+    """``object video``: boxes in every frame of videos."""
+
+    save: Annotated[tuple[VideoFormat, ...], AfterValidator(_at_least_one)]
+    every: int = Field(default=1, ge=1, description="take every Nth frame")
+    start_s: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    end_s: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    max_frames: int | None = Field(default=None, ge=1)
+    frame_rate: float | None = Field(default=None, gt=0, le=1000, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _some_time(self) -> Self:
+        if self.end_s is not None and self.end_s <= self.start_s:
+            raise ValueError(f"end ({self.end_s} s) must be after start ({self.start_s} s)")
+        return self
+
+
+class TrackingConfig(VideoConfig):
+    """``object tracking``: boxes with lasting ids and movement."""
+
+    save: Annotated[  # type: ignore[assignment]  # a wider choice than plain video has
+        tuple[TrackingFormat, ...], AfterValidator(_at_least_one)
+    ]
+    tracker: str = "bytetrack"
+    birth: float | None = Field(default=None, ge=0, le=1, description="None: tracker's default")
+    walking_speed: float = Field(default=50.0, gt=0, allow_inf_nan=False, description="px/s")
+    running_speed: float = Field(default=200.0, gt=0, allow_inf_nan=False, description="px/s")
+
+    @model_validator(mode="after")
+    def _rising(self) -> Self:
+        if self.running_speed <= self.walking_speed:
+            raise ValueError("the running speed must be above the walking speed")
+        return self
+
+
+def build(kind: type[ConfigT], **values: object) -> ConfigT:
+    """A validated config.
+
+    Raises:
+        ConfigError: A value is out of its range; the message names it.
+    """
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"] if not isinstance(part, int))
+        got = "" if isinstance(first["input"], dict | BaseModel) else f", got {first['input']!r}"
+        message = first["msg"].removeprefix("Value error, ")
+        raise ConfigError(f"{where + ': ' if where else ''}{message}{got}") from error

@@ -1,0 +1,74 @@
+"""``object video``: boxes in every frame of videos."""
+
+from pathlib import Path
+
+from everyid.arrays import Detections
+from everyid.media import Frame, SourceInfo, find_sources
+from everyid.models import SourceSummary, VideoRun
+from everyid.output import kept_if_used, writing
+from object.annotate import Annotator
+from object.config import VideoConfig
+from object.outputs import OutputFiles, unique_stems
+from object.sample import sample_clip
+from object.session import FrameHandler, Session, Sinks, open_reader, run_each, run_source
+from object.tables import DETECTION_SCHEMA, detection_objects, detection_rows, frame_result
+
+__all__ = ["run_video"]
+
+
+class _DetectionHandler(FrameHandler):
+    """Writes the boxes of each frame."""
+
+    def __init__(self, session: Session, sinks: Sinks, info: SourceInfo, source: str) -> None:
+        super().__init__(session, sinks, info, source)
+        self._annotator = Annotator(info.size_hw, self.class_names)
+
+    def handle(self, frame: Frame, found: Detections) -> None:
+        """Counts and writes one frame."""
+        self.boxes += len(found)
+        sinks = self.sinks
+        sinks.write_rows(detection_rows(frame, found, self.class_names))
+        if sinks.wants_objects:
+            objects = detection_objects(found, self.class_names)
+            sinks.write_result(frame_result(self.source, frame, objects))
+        if sinks.video is not None:
+            sinks.video.write(
+                lambda: self._annotator.draw_detections(frame.image, found), frame.timestamp
+            )
+
+
+def run_video(config: VideoConfig) -> VideoRun:
+    """Finds boxes in every frame of each source and writes what was asked for.
+
+    Args:
+        config: What the user asked for.
+
+    Raises:
+        InputError: No source could be read.
+        EveryIDError: The device, the model or the output is not usable.
+    """
+    paths = find_sources(config.sources or [sample_clip()], want="video")
+    session = Session.start(config, command="video", confidence=config.confidence)
+    stems = unique_stems(paths)
+    outputs = {
+        path: OutputFiles(session.folder, stems[path], config.save, overwrite=config.overwrite)
+        for path in paths
+    }
+    summaries: list[SourceSummary] = []
+
+    def one(path: Path) -> bool:
+        files = outputs[path]
+        with open_reader(path, config) as reader, files.open():
+            sinks = Sinks(files, reader.info, DETECTION_SCHEMA)
+            handler = _DetectionHandler(session, sinks, reader.info, str(path))
+            done = run_source(reader, handler, config=config, files=files)
+            summary = done.model_copy(update={"outputs": files.final})
+            if "json" in files:
+                with writing(files.final["json"]):
+                    files.part("json").write_text(summary.model_dump_json(indent=2) + "\n")
+        summaries.append(summary)
+        return not summary.interrupted
+
+    with kept_if_used(session.folder):
+        skipped = run_each(paths, one)
+    return VideoRun(output=session.folder, sources=summaries, skipped=skipped)
