@@ -1,0 +1,19 @@
+"""``python -m benchmarks DOMAIN``: a table on stderr and one JSON document on stdout."""
+
+import sys
+from importlib import import_module
+
+DOMAINS = ("object",)
+
+
+def main() -> int:
+    """Runs the benchmarks of a domain; the exit code."""
+    if len(sys.argv) < 2 or sys.argv[1] not in DOMAINS:
+        sys.stderr.write(f"usage: python -m benchmarks {{{','.join(DOMAINS)}}} [options]\n")
+        return 2
+    module = import_module(f"benchmarks.{sys.argv[1]}_domain")
+    return int(module.main(sys.argv[2:]))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
