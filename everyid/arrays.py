@@ -14,6 +14,10 @@ from everyid.errors import ShapeError
 __all__ = ["Detections", "Tracks"]
 
 
+def _rows(boxes: NDArray[np.generic]) -> int:
+    return boxes.shape[0] if boxes.ndim else 0
+
+
 def _require(array: NDArray[np.generic], name: str, shape: tuple[int, ...], kind: str) -> None:
     if array.shape != shape or array.dtype.kind not in kind:
         raise ShapeError(
@@ -57,7 +61,7 @@ class Detections(_Aligned):
     class_ids: NDArray[np.int32]
 
     def __post_init__(self) -> None:
-        count = len(self.boxes_xyxy)
+        count = _rows(self.boxes_xyxy)
         _require(self.boxes_xyxy, "boxes_xyxy", (count, 4), "f")
         _require(self.scores, "scores", (count,), "f")
         _require(self.class_ids, "class_ids", (count,), "i")
@@ -88,7 +92,7 @@ class Tracks(_Aligned):
     velocities: NDArray[np.float32]
 
     def __post_init__(self) -> None:
-        count = len(self.boxes_xyxy)
+        count = _rows(self.boxes_xyxy)
         _require(self.boxes_xyxy, "boxes_xyxy", (count, 4), "f")
         _require(self.scores, "scores", (count,), "f")
         _require(self.class_ids, "class_ids", (count,), "i")

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from everyid.errors import DeviceError
-from everyid.settings import settings
+from everyid.settings import settings, tame_openvino
 
 __all__ = ["Device", "Precision", "available", "choose", "cpu_threads"]
 
@@ -111,6 +111,7 @@ def _cpu_name() -> str:
 
 @lru_cache(maxsize=1)
 def _cpu_has_bf16() -> bool:
+    tame_openvino()
     import openvino
 
     capabilities = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
@@ -130,8 +131,8 @@ def _best_precision(kind: str, index: int) -> Precision:
 
 def _resolve(wanted: str) -> str:
     """The full name of the wanted device, such as ``cuda:0``."""
-    kind, _, number = wanted.partition(":")
-    if kind not in _KINDS or (number and (kind != "cuda" or not number.isdecimal())):
+    kind, colon, number = wanted.partition(":")
+    if kind not in _KINDS or (colon and (kind != "cuda" or not number.isdecimal())):
         raise DeviceError(f"--device {wanted}: expected auto, cpu, cuda, cuda:N or mps")
     if kind == "cpu":
         return "cpu"

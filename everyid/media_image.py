@@ -27,6 +27,7 @@ _BOMBS = (Picture.DecompressionBombError, Picture.DecompressionBombWarning)
 # Without EPS and WMF, which run other programs, and MPEG, which is video.
 _PICTURES = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM", "AVIF", "JPEG2000", "ICO", "TGA")
 _ORIENTATION_TAG = 0x0112
+_open = Picture.open  # ultralytics replaces it by one that wants a package of its own
 
 Tell = Callable[[str], None]
 """Takes one warning."""
@@ -83,7 +84,7 @@ def open_picture(path: Path) -> Picture.Image:
         UnidentifiedImageError: Not a picture.
     """
     try:
-        picture = Picture.open(path, formats=_PICTURES)
+        picture = _open(path, formats=_PICTURES)
         if picture.width * picture.height <= _MOST_PIXELS:
             return picture
         picture.close()

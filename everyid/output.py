@@ -2,6 +2,7 @@
 
 import errno
 import os
+import secrets
 import shutil
 import signal
 import sys
@@ -66,7 +67,7 @@ def quiet(*, enabled: bool, json: bool = False) -> None:
 
 
 def _stderr() -> Console:
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+    return Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 
 def notice(text: str) -> None:
@@ -131,7 +132,7 @@ def progress(label: str, total: int | None = None, *, as_bytes: bool = False) ->
     shown = sys.stderr.isatty() and not _state["quiet"] and not _state["json"]
     bar = Progress(
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         DownloadColumn() if as_bytes else MofNCompleteColumn(),
         TimeElapsedColumn(),
@@ -179,7 +180,7 @@ def fresh_folder(domain: str, command: str) -> Path:
     parent = settings().tmp / domain / command
     with writing(parent):
         parent.mkdir(parents=True, exist_ok=True)
-        last = max((int(p.name) for p in parent.iterdir() if p.name.isdigit()), default=0)
+        last = max((int(p.name) for p in parent.iterdir() if p.name.isdecimal()), default=0)
         while True:
             last += 1
             folder = parent / f"{last:04d}"
@@ -207,9 +208,9 @@ def usable_folder(path: Path) -> Path:
     Raises:
         OutputError: It is a file, or cannot be made or written to.
     """
-    if path.exists() and not path.is_dir():
-        raise OutputError(f"--output {path}: expected a folder, found a file")
     with writing(path):
+        if path.exists() and not path.is_dir():
+            raise OutputError(f"--output {path}: expected a folder, found a file")
         path.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path):
             pass
@@ -260,8 +261,11 @@ def refuse_existing(path: Path, *, overwrite: bool) -> None:
 
     Raises:
         OutputExistsError: It is there already and overwriting was not asked for.
+        OutputError: The file system does not say.
     """
-    if path.exists() and not overwrite:
+    with writing(path):
+        exists = path.exists()
+    if exists and not overwrite:
         raise OutputExistsError(
             f"{path} exists already", hint="add --overwrite, or name another --output"
         )
@@ -271,7 +275,8 @@ def refuse_existing(path: Path, *, overwrite: bool) -> None:
 def whole_file(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     """Yields a name beside ``path`` to write to, and renames it to ``path`` when the block ends.
 
-    When the block raises, the part is removed and an old ``path`` stays as it was.
+    When the block raises, the part is removed and an old ``path`` stays as it was. The name is new
+    each time, so that two writers of one ``path`` never share a part: the last to end wins.
 
     Args:
         path: The final name.
@@ -282,16 +287,41 @@ def whole_file(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
         OutputError: The file system refuses.
     """
     refuse_existing(path, overwrite=overwrite)
-    part = part_of(path)
+    part = _unique(part_of(path))
     try:
         with writing(path):
             yield part
-            part.replace(path)
+            _replace(part, path)
     finally:
-        if part.is_dir():
-            shutil.rmtree(part)
-        else:
-            part.unlink(missing_ok=True)
+        _remove(part)
+
+
+def _unique(path: Path) -> Path:
+    return path.with_stem(f"{path.stem}.{secrets.token_hex(4)}")
+
+
+def _replace(part: Path, path: Path) -> None:
+    """Renames a part; a folder in its way, which no rename replaces, is moved aside first."""
+    if not path.is_dir() or path.is_symlink():
+        if part.is_dir() and path.exists():
+            path.unlink()
+        part.replace(path)
+        return
+    aside = _unique(part_of(path))
+    path.rename(aside)
+    try:
+        part.replace(path)
+    except OSError:
+        aside.rename(path)
+        raise
+    _remove(aside)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def readable(path: Path) -> Path:
@@ -300,7 +330,11 @@ def readable(path: Path) -> Path:
     Raises:
         InputError: It is missing, or may not be read.
     """
-    if not path.exists():
+    try:
+        exists = path.exists()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
+    if not exists:
         raise InputError(f"{path}: no such file or folder")
     if not os.access(path, os.R_OK | (os.X_OK if path.is_dir() else 0)):
         raise InputError(f"{path}: no permission to read it")

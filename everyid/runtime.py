@@ -20,17 +20,17 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from everyid.device import Device
+from everyid.device import Device, choose
 from everyid.errors import OutputError, ShapeError, WeightsError
 from everyid.output import notice, whole_file, writing
-from everyid.settings import settings
+from everyid.settings import settings, tame_openvino
 
 if TYPE_CHECKING:
     from torch import nn
 
 __all__ = ["Network", "NetworkSource", "Preprocessing", "compile_network"]
 
-_FORMAT = 1
+_FORMAT = 2
 """Raised when the layout of a cache entry, or what goes into a graph, changes."""
 
 
@@ -106,7 +106,8 @@ def compile_network(
             that only it needs belong inside it.
         device: From :func:`everyid.device.choose`; its precision is what the network computes in.
         preprocessing: What the graph does to the images first.
-        size_hw: (H, W) of the images the network will get; with ``dynamic_size`` an example.
+        size_hw: (H, W) of the images the network will get; with ``dynamic_size`` an example. With
+            ``resize_hw`` in the preprocessing, images of any size are taken.
         dynamic_size: The network takes other sizes as well, each call its own.
         cache_key: Names the weights and how the network is built from them, such as a sha256; None
             keeps nothing on disk. Shapes, preprocessing, device and versions are added to it.
@@ -115,10 +116,19 @@ def compile_network(
         WeightsError: A model file cannot be read as a network.
     """
     if device.kind != "cpu":
-        made = source()
-        if not isinstance(made.model, Path):
-            return _TorchNetwork(made, device, preprocessing)
-        notice(f"{made.model.name}: OpenVINO and ONNX files run on the CPU, not on {device.kind}")
+        found = source()
+        if not isinstance(found.model, Path):
+            return _TorchNetwork(found, device, preprocessing)
+        notice(f"{found.model.name}: OpenVINO and ONNX files run on the CPU, not on {device.kind}")
+        device = choose("cpu", precision="fp32" if device.precision == "fp32" else "auto")
+        return compile_network(
+            lambda: found,
+            device=device,
+            preprocessing=preprocessing,
+            size_hw=size_hw,
+            dynamic_size=dynamic_size,
+            cache_key=cache_key,
+        )
     hints = _openvino_hints(device)
     where = None
     if cache_key is not None:
@@ -126,9 +136,9 @@ def compile_network(
         parts += [hints, device.name, version("openvino"), version("torch")]
         digest = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
         where = settings().cache_folder / "compiled" / f"{digest}.blob"
-        found = _load_entry(where, hints)
-        if found is not None:
-            return found
+        kept = _load_entry(where, hints)
+        if kept is not None:
+            return kept
     made = source()
     compiled = _openvino_compile(made, preprocessing, size_hw, dynamic_size, hints)
     if where is not None:
@@ -141,6 +151,7 @@ def compile_network(
 
 @lru_cache(maxsize=1)
 def _core() -> Any:  # noqa: ANN401 - openvino ships no types
+    tame_openvino()
     import openvino
 
     return openvino.Core()
@@ -159,20 +170,25 @@ class _OpenVinoNetwork:
         self.metadata = metadata
         self.parallel_calls = int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
         self._compiled = compiled
-        self._one_by_one = compiled.input(0).partial_shape[0].is_static
+        batch, height, width, _ = compiled.input(0).partial_shape
+        self._one_by_one = batch.is_static
+        self._height = height.get_length() if height.is_static else None
+        self._width = width.get_length() if width.is_static else None
         self._local = threading.local()
 
     def __call__(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.float32], ...]:
-        _check_images(images)
+        _check_images(images, self._height, self._width)
         request = getattr(self._local, "request", None)
         if request is None:
             request = self._local.request = self._compiled.create_infer_request()
         if not self._one_by_one or len(images) == 1:
             return tuple(request.infer([images], share_inputs=True).values())
+        # No image: one black one shows the shapes, and its rows are left out below.
+        batch = images if len(images) else np.zeros_like(images, shape=(1, *images.shape[1:]))
         singles = [
-            tuple(request.infer([image[None]], share_inputs=True).values()) for image in images
+            tuple(request.infer([image[None]], share_inputs=True).values()) for image in batch
         ]
-        return tuple(np.concatenate(parts) for parts in zip(*singles, strict=True))
+        return tuple(np.concatenate(parts)[: len(images)] for parts in zip(*singles, strict=True))
 
 
 def _openvino_compile(
@@ -184,7 +200,7 @@ def _openvino_compile(
 ) -> Any:  # noqa: ANN401
     import openvino
 
-    hw = [-1, -1] if dynamic_size else list(preprocessing.resize_hw or size_hw)
+    hw = list(preprocessing.resize_hw or ([-1, -1] if dynamic_size else size_hw))
     if isinstance(made.model, Path):
         graph = _read_graph(made.model, hw)
     else:
@@ -207,6 +223,11 @@ def _read_graph(path: Path, hw: list[int]) -> Any:  # noqa: ANN401
         graph.reshape([-1, 3, *hw])
         if any(output.partial_shape[0].is_static for output in graph.outputs):
             graph.reshape([1, 3, *hw])
+        if any(
+            output.partial_shape[0].is_static and output.partial_shape[0] != 1
+            for output in graph.outputs
+        ):
+            raise WeightsError(f"{path}: expected outputs of batch 1 for an input of batch 1")
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[-1]
         raise WeightsError(f"{path}: not a network that OpenVINO can run: {reason}") from error
@@ -240,19 +261,19 @@ def _with_preprocessing(graph: Any, wanted: Preprocessing, hw: list[int]) -> Any
     return steps.build()
 
 
-# Cache entries: one line of JSON (sha256 of the rest, metadata), then the compiled blob.
+# Cache entries: a line with the sha256 of the rest, a line of JSON (metadata), the compiled blob.
 
 
 def _load_entry(where: Path, hints: dict[str, Any]) -> _OpenVinoNetwork | None:
     try:
-        header, _, blob = where.read_bytes().partition(b"\n")
-        head = json.loads(header)
-        if head["sha256"] != hashlib.sha256(blob).hexdigest():
+        digest, _, rest = where.read_bytes().partition(b"\n")
+        if digest.decode() != hashlib.sha256(rest).hexdigest():
             raise ValueError("checksum differs")
-        return _OpenVinoNetwork(_core().import_model(blob, "CPU", hints), head["metadata"])
+        header, _, blob = rest.partition(b"\n")
+        return _OpenVinoNetwork(_core().import_model(blob, "CPU", hints), json.loads(header))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         notice(f"{where.name}: compiled network unusable ({error}); making it again")
         return None
 
@@ -260,12 +281,12 @@ def _load_entry(where: Path, hints: dict[str, Any]) -> _OpenVinoNetwork | None:
 def _store_entry(where: Path, compiled: Any, metadata: dict[str, Any]) -> None:  # noqa: ANN401
     exported = compiled.export_model()
     blob = exported if isinstance(exported, bytes) else exported.getvalue()
-    head = {"sha256": hashlib.sha256(blob).hexdigest(), "metadata": metadata}
+    rest = json.dumps(metadata).encode() + b"\n" + blob
     try:
         with writing(where):
             where.parent.mkdir(parents=True, exist_ok=True)
         with whole_file(where, overwrite=True) as part:
-            part.write_bytes(json.dumps(head).encode() + b"\n" + blob)
+            part.write_bytes(hashlib.sha256(rest).hexdigest().encode() + b"\n" + rest)
     except OutputError as error:
         notice(f"the compiled network is not kept: {error}")
 
@@ -298,7 +319,9 @@ class _TorchNetwork:
         dtypes = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
         dtype = dtypes[self._device.precision]
         with self._lock, torch.inference_mode():
-            x = torch.from_numpy(images).to(self._device.torch_name, non_blocking=True)
+            # A view or a read-only array is copied: torch takes neither.
+            whole = np.require(images, requirements=["C", "W"])
+            x = torch.from_numpy(whole).to(self._device.torch_name, non_blocking=True)
             x = x.permute(0, 3, 1, 2)
             if self._wanted.colour == "rgb":
                 x = x.flip(1)
@@ -313,6 +336,12 @@ class _TorchNetwork:
             return tuple(output.float().cpu().numpy() for output in outputs)
 
 
-def _check_images(images: NDArray[np.uint8]) -> None:
+def _check_images(
+    images: NDArray[np.uint8], height: int | None = None, width: int | None = None
+) -> None:
     if images.ndim != 4 or images.shape[-1] != 3 or images.dtype != np.uint8:
         raise ShapeError(f"images: expected uint8 (B, H, W, 3), got {images.dtype} {images.shape}")
+    if height not in (None, images.shape[1]) or width not in (None, images.shape[2]):
+        raise ShapeError(
+            f"images: expected uint8 (B, {height or 'H'}, {width or 'W'}, 3), got {images.shape}"
+        )

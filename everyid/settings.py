@@ -5,6 +5,8 @@ This is the only file of the packages that reads ``os.environ``; ``run.py`` alon
 """
 
 import os
+import sys
+import tempfile
 from functools import lru_cache
 from pathlib import Path
 
@@ -13,16 +15,21 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from everyid.errors import ConfigError
 
-__all__ = ["PROJECT_FOLDER", "Settings", "settings", "tame_ultralytics"]
+__all__ = ["PROJECT_FOLDER", "Settings", "settings", "tame_openvino", "tame_ultralytics"]
 
 PROJECT_FOLDER = Path(__file__).resolve().parents[1]
 """The checkout: the folder that holds ``run.py`` and the packages."""
 
 
 class Settings(BaseSettings):
-    """Where EveryID keeps things and how it behaves, from ``EVERYID_*`` variables."""
+    """Where EveryID keeps things and how it behaves, from ``EVERYID_*`` variables.
 
-    model_config = SettingsConfigDict(env_prefix="EVERYID_", frozen=True, extra="ignore")
+    An empty variable counts as not set.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="EVERYID_", env_ignore_empty=True, frozen=True, extra="ignore"
+    )
 
     tmp: Path = Field(
         default=PROJECT_FOLDER / "tmp",
@@ -65,14 +72,27 @@ def settings() -> Settings:
         raise ConfigError(f"{name}={first['input']!r}: {first['msg']}") from error
 
 
+def tame_openvino() -> None:
+    """Keeps openvino from reporting its use to Intel and from writing to the home folder.
+
+    To be called before its first import. Without the package ``openvino_telemetry``, which it
+    brings along, openvino reports nothing; this makes that package look missing.
+    """
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+
+
 def tame_ultralytics() -> None:
     """Keeps ultralytics from writing to the home folder, installing packages and going online.
 
     To be called before its first import; what the user has set stays.
     """
-    folder = settings().cache_folder / "ultralytics"
-    folder.mkdir(parents=True, exist_ok=True)
-    os.environ.setdefault("YOLO_CONFIG_DIR", str(folder))
+    if "YOLO_CONFIG_DIR" not in os.environ:
+        folder = settings().cache_folder / "ultralytics"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError:  # a cache that cannot be written is no reason to stop
+            folder = Path(tempfile.mkdtemp(prefix="everyid-ultralytics-"))
+        os.environ["YOLO_CONFIG_DIR"] = str(folder)
     os.environ.setdefault("YOLO_AUTOINSTALL", "false")
     os.environ.setdefault("YOLO_OFFLINE", "true")
     os.environ.setdefault("YOLO_VERBOSE", "false")

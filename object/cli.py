@@ -21,6 +21,7 @@ Sources = Annotated[
     typer.Option(
         "--source",
         "-s",
+        readable=False,  # checked where it is read, with our own words and exit code
         help="File, folder, or .txt list of files; may be given several times. "
         "Default: pictures of people inside the ultralytics package.",
         show_default=False,
@@ -31,6 +32,7 @@ Output = Annotated[
     typer.Option(
         "--output",
         "-o",
+        readable=False,
         help="Folder for the results. Default: a fresh tmp/object/COMMAND/NNNN.",
         show_default=False,
     ),
@@ -241,7 +243,7 @@ def tracking(
         float | None,
         typer.Option(
             "--birth",
-            help="Lowest confidence of a box that may begin a track, 0-1. Default: 0.5.",
+            help="Lowest confidence of a box that may begin a track, 0-1. Default: 0.6.",
             metavar="0-1",
             show_default=False,
         ),

@@ -13,6 +13,15 @@ ConfigT = TypeVar("ConfigT", bound="RunConfig")
 ImageFormat = Literal["images", "csv", "json", "parquet"]
 VideoFormat = Literal["video", "csv", "json", "jsonl", "parquet"]
 TrackingFormat = Literal["video", "csv", "json", "jsonl", "mot", "parquet", "crops"]
+_OPTIONS = {
+    "confidence": "conf",
+    "end_s": "end",
+    "frame_rate": "fps",
+    "image_size": "imgsz",
+    "sources": "source",
+    "start_s": "start",
+}
+"""Fields whose option on the command line has another name."""
 
 
 def _at_least_one(formats: tuple[str, ...]) -> tuple[str, ...]:
@@ -58,7 +67,9 @@ class VideoConfig(RunConfig):
     @model_validator(mode="after")
     def _some_time(self) -> Self:
         if self.end_s is not None and self.end_s <= self.start_s:
-            raise ValueError(f"end ({self.end_s} s) must be after start ({self.start_s} s)")
+            raise ValueError(
+                f"--end: expected a time after --start {self.start_s}, got {self.end_s}"
+            )
         return self
 
 
@@ -69,14 +80,17 @@ class TrackingConfig(VideoConfig):
         tuple[TrackingFormat, ...], AfterValidator(_at_least_one)
     ]
     tracker: str = "bytetrack"
-    birth: float | None = Field(default=None, ge=0, le=1, description="None: tracker's default")
+    birth: float | None = Field(default=None, gt=0, le=1, description="None: tracker's default")
     walking_speed: float = Field(default=50.0, gt=0, allow_inf_nan=False, description="px/s")
     running_speed: float = Field(default=200.0, gt=0, allow_inf_nan=False, description="px/s")
 
     @model_validator(mode="after")
     def _rising(self) -> Self:
         if self.running_speed <= self.walking_speed:
-            raise ValueError("the running speed must be above the walking speed")
+            raise ValueError(
+                f"--running-speed: expected a speed above --walking-speed {self.walking_speed}, "
+                f"got {self.running_speed}"
+            )
         return self
 
 
@@ -84,13 +98,14 @@ def build(kind: type[ConfigT], **values: object) -> ConfigT:
     """A validated config.
 
     Raises:
-        ConfigError: A value is out of its range; the message names it.
+        ConfigError: A value is out of its range; the message names its option.
     """
     try:
         return kind.model_validate(values)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"] if not isinstance(part, int))
+        field = str(first["loc"][0]) if first["loc"] else ""
+        where = f"--{_OPTIONS.get(field, field).replace('_', '-')}: " if field else ""
         got = "" if isinstance(first["input"], dict | BaseModel) else f", got {first['input']!r}"
         message = first["msg"].removeprefix("Value error, ")
-        raise ConfigError(f"{where + ': ' if where else ''}{message}{got}") from error
+        raise ConfigError(f"{where}{message}{got}") from error

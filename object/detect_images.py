@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import cv2
@@ -24,7 +24,7 @@ from everyid.output import (
 from everyid.protocols import Image
 from object.annotate import Annotator
 from object.config import DetectionConfig
-from object.outputs import unique_stems
+from object.outputs import refuse_source, unique_stems
 from object.pipeline import detected_frames
 from object.sample import sample_images
 from object.session import Session
@@ -64,10 +64,11 @@ def run_detection(config: DetectionConfig, *, keep_images: bool = False) -> Dete
         progress("images", len(paths)) as advance,
     ):
         frames = _read(paths, skipped, stop)
-        found = detected_frames(frames, session.detector, batch_size=session.batch_size)
-        for frame, detections in found:
-            files.write(frame, detections, keep=keep_images)
-            advance()
+        results = detected_frames(frames, session.detector, batch_size=session.batch_size)
+        with closing(results):
+            for frame, detections in results:
+                files.write(frame, detections, keep=keep_images)
+                advance()
         if not files.count and not stop.requested:
             first = next(iter(skipped.values()))
             raise InputError(
@@ -105,7 +106,9 @@ class _Files:
         targets = [session.folder / f"{_NAME}.{name}" for name in self._tables]
         if self._pictures:
             targets += [session.folder / name for name in self._names.values()]
+        read = {path.resolve() for path in paths}
         for target in targets:
+            refuse_source(target, read)
             refuse_existing(target, overwrite=config.overwrite)
         self._stack = ExitStack()
         self._csv: CsvTable | None = None
@@ -116,19 +119,20 @@ class _Files:
         self.count = 0
 
     def __enter__(self) -> "_Files":
-        for name in self._tables:
-            final = self._session.folder / f"{_NAME}.{name}"
-            part = self._stack.enter_context(whole_file(final, overwrite=self._overwrite))
-            with writing(final):
+        with ExitStack() as stack:
+            for name in self._tables:
+                final = self._session.folder / f"{_NAME}.{name}"
+                part = stack.enter_context(whole_file(final, overwrite=self._overwrite))
                 if name == "csv":
                     self._csv = CsvTable(part, IMAGE_SCHEMA)
-                    self._stack.callback(self._csv.close)
+                    stack.callback(self._csv.close)
                 elif name == "parquet":
                     self._parquet = ParquetTable(part, IMAGE_SCHEMA)
-                    self._stack.callback(self._parquet.close)
+                    stack.callback(self._parquet.close)
                 else:
                     self._json = JsonDocument(part)
-                    self._stack.callback(self._json.close)
+                    stack.callback(self._json.close)
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(self, *error: object) -> bool | None:

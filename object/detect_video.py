@@ -1,5 +1,6 @@
 """``object video``: boxes in every frame of videos."""
 
+from contextlib import closing
 from pathlib import Path
 
 from everyid.arrays import Detections
@@ -8,7 +9,7 @@ from everyid.models import SourceSummary, VideoRun
 from everyid.output import kept_if_used, writing
 from object.annotate import Annotator
 from object.config import VideoConfig
-from object.outputs import OutputFiles, unique_stems
+from object.outputs import output_files
 from object.sample import sample_clip
 from object.session import FrameHandler, Session, Sinks, open_reader, run_each, run_source
 from object.tables import DETECTION_SCHEMA, detection_objects, detection_rows, frame_result
@@ -49,17 +50,16 @@ def run_video(config: VideoConfig) -> VideoRun:
     """
     paths = find_sources(config.sources or [sample_clip()], want="video")
     session = Session.start(config, command="video", confidence=config.confidence)
-    stems = unique_stems(paths)
-    outputs = {
-        path: OutputFiles(session.folder, stems[path], config.save, overwrite=config.overwrite)
-        for path in paths
-    }
+    outputs = output_files(session.folder, paths, config.save, overwrite=config.overwrite)
     summaries: list[SourceSummary] = []
 
     def one(path: Path) -> bool:
         files = outputs[path]
-        with open_reader(path, config) as reader, files.open():
-            sinks = Sinks(files, reader.info, DETECTION_SCHEMA)
+        with (
+            open_reader(path, config) as reader,
+            files.open(),
+            closing(Sinks(files, reader.info, DETECTION_SCHEMA)) as sinks,
+        ):
             handler = _DetectionHandler(session, sinks, reader.info, str(path))
             done = run_source(reader, handler, config=config, files=files)
             summary = done.model_copy(update={"outputs": files.final})

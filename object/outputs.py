@@ -3,15 +3,24 @@
 import queue
 import shutil
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from everyid.errors import OutputError
 from everyid.media import VideoWriter
 from everyid.output import part_of, refuse_existing, writing
 from everyid.protocols import Image
 
-__all__ = ["SUFFIXES", "AnnotatedVideo", "OutputFiles", "unique_stems"]
+__all__ = [
+    "SUFFIXES",
+    "AnnotatedVideo",
+    "OutputFiles",
+    "output_files",
+    "refuse_source",
+    "unique_stems",
+]
 
 SUFFIXES = {
     "video": ".mp4",
@@ -30,16 +39,57 @@ def unique_stems(sources: Sequence[Path]) -> dict[Path, str]:
     >>> list(unique_stems([Path("a/x.mp4"), Path("b/y.mp4"), Path("c/y.avi")]).values())
     ['x', 'y.mp4', 'y.avi']
     """
-    stems = [path.stem if path.suffix else path.name for path in sources]
+    named = [path if path.name not in ("", "..") else path.resolve() for path in sources]
+    counts = Counter(path.stem for path in named)
     names: dict[Path, str] = {}
-    for path, stem in zip(sources, stems, strict=True):
-        name = stem if stems.count(stem) == 1 else path.name
-        number = 1
-        while name in names.values():
-            number += 1
-            name = f"{path.name}-{number}"
-        names[path] = name
+    taken: set[str] = set()
+    repeats: Counter[str] = Counter()
+    for source, path in zip(sources, named, strict=True):
+        name = path.stem if counts[path.stem] == 1 else path.name
+        while name in taken:
+            repeats[path.name] += 1
+            name = f"{path.name}-{repeats[path.name] + 1}"
+        taken.add(name)
+        names[source] = name
     return names
+
+
+def refuse_source(path: Path, sources: Collection[Path]) -> None:
+    """Checks that a result would not replace what results are made from.
+
+    Args:
+        path: Where the result is to go.
+        sources: Resolved paths.
+
+    Raises:
+        OutputError: It would.
+    """
+    if path.resolve() in sources:
+        raise OutputError(
+            f"{path}: the result would replace its own source",
+            hint="name another folder with --output",
+        )
+
+
+def output_files(
+    folder: Path, sources: Sequence[Path], formats: Sequence[str], *, overwrite: bool
+) -> dict[Path, "OutputFiles"]:
+    """The files of each source, none of which exists already or is a source itself.
+
+    Args:
+        folder: Where they go; must exist.
+        sources: What they are made from.
+        formats: Keys of ``SUFFIXES``, or "crops".
+        overwrite: Replace what is there, but never a source.
+
+    Raises:
+        OutputError: One may not be written.
+    """
+    read = {path.resolve() for path in sources}
+    found: dict[Path, OutputFiles] = {}
+    for path, stem in unique_stems(sources).items():
+        found[path] = OutputFiles(folder, stem, formats, overwrite=overwrite, sources=read)
+    return found
 
 
 class OutputFiles:
@@ -50,12 +100,22 @@ class OutputFiles:
         stem: What they are named after.
         formats: Keys of ``SUFFIXES``, or "crops".
         overwrite: Replace what is there.
+        sources: Resolved paths that are never replaced.
 
     Raises:
         OutputExistsError: One is there already and ``overwrite`` is False.
+        OutputError: One is a source.
     """
 
-    def __init__(self, folder: Path, stem: str, formats: Sequence[str], *, overwrite: bool) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        stem: str,
+        formats: Sequence[str],
+        *,
+        overwrite: bool,
+        sources: Collection[Path] = (),
+    ) -> None:
         self.folder = folder
         self.stem = stem
         self.final = {
@@ -63,6 +123,7 @@ class OutputFiles:
             for name in formats
         }
         for path in self.final.values():
+            refuse_source(path, sources)
             refuse_existing(path, overwrite=overwrite)
 
     def part(self, name: str) -> Path:
@@ -78,7 +139,8 @@ class OutputFiles:
 
         A KeyboardInterrupt is to be handled inside the block: what was written by then is whole.
         """
-        self._remove_parts()
+        with writing(self.folder):
+            self._remove_parts()
         try:
             yield
             for name, path in self.final.items():
@@ -99,6 +161,9 @@ class OutputFiles:
                 shutil.rmtree(part)
             else:
                 part.unlink(missing_ok=True)
+        if "crops" in self.final:
+            with suppress(OSError):  # holds crops of other sources, or was never made
+                self.final["crops"].parent.rmdir()
 
 
 class AnnotatedVideo:

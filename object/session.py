@@ -3,7 +3,7 @@
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,7 +14,16 @@ from everyid.device import Device, choose
 from everyid.errors import EveryIDError, InputError
 from everyid.media import Frame, Reader, SourceInfo, open_source
 from everyid.models import FrameResult, SourceSummary
-from everyid.output import fresh_folder, notice, progress, stoppable, usable_folder, warn, writing
+from everyid.output import (
+    fresh_folder,
+    kept_if_used,
+    notice,
+    progress,
+    stoppable,
+    usable_folder,
+    warn,
+    writing,
+)
 from everyid.protocols import Detector
 from object.config import RunConfig, VideoConfig
 from object.crops import CropKeeper
@@ -63,7 +72,8 @@ class Session:
             classes=config.classes,
             trust_weights=config.trust_weights,
         )
-        detector = open_detector(config.model, device=device, options=options)
+        with nullcontext() if folder is None else kept_if_used(folder):
+            detector = open_detector(config.model, device=device, options=options)
         notice(f"{config.model} on {device}")
         return cls(
             device=device,
@@ -88,13 +98,12 @@ class Sinks:
         self.video: AnnotatedVideo | None = None
         self._lines: JsonLines | None = None
         self._tables: list[CsvTable | ParquetTable] = []
-        with ExitStack() as stack, writing(files.folder):
-            if "csv" in files:
-                self._tables.append(CsvTable(files.part("csv"), schema))
-            if "parquet" in files:
-                self._tables.append(ParquetTable(files.part("parquet"), schema))
-            for table in self._tables:
-                stack.callback(table.close)
+        self._folder = files.folder
+        with writing(files.folder), ExitStack() as stack:
+            for name, kind in (("csv", CsvTable), ("parquet", ParquetTable)):
+                if name in files:
+                    self._tables.append(kind(files.part(name), schema))
+                    stack.callback(self._tables[-1].close)
             if "jsonl" in files:
                 self._lines = JsonLines(files.part("jsonl"))
                 stack.callback(self._lines.close)
@@ -103,6 +112,7 @@ class Sinks:
                 stack.callback(self.mot.close)
             if "crops" in files:
                 crops = files.part("crops")
+                crops.mkdir(parents=True)
                 self.crops = CropKeeper(crops.parent, stem=crops.name)
                 stack.callback(self.crops.close)
             if "video" in files:
@@ -128,8 +138,13 @@ class Sinks:
             self._lines.write(result)
 
     def close(self) -> None:
-        """Finishes all files, even when one of them fails."""
-        self._stack.close()
+        """Finishes all files, even when one of them fails; a second call does nothing.
+
+        Raises:
+            OutputError: One cannot be written to its end.
+        """
+        with writing(self._folder):
+            self._stack.close()
 
 
 class FrameHandler(ABC):
@@ -199,8 +214,8 @@ def run_source(
                 state.last_s = frame.timestamp
                 advance()
                 if stop.requested:
-                    state.interrupted = True
                     break
+            state.interrupted = stop.requested
     finally:
         results.close()
         handler.sinks.close()

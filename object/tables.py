@@ -202,8 +202,10 @@ def _plain(column: Any) -> list[Any]:  # noqa: ANN401 - an array or a list
 def _formatter(field: pa.Field) -> Callable[[Any], str]:
     if not pa.types.is_floating(field.type):
         return str
-    pattern = f"%.{_DECIMALS.get(field.name, 2)}f"
-    return lambda value: pattern % (value + 0.0)  # -0.0 becomes 0.0
+    digits = _DECIMALS.get(field.name, 2)
+    if field.name == "direction":  # 359.999 is 0.00, not 360.00
+        return lambda value: format(round(value, digits) % 360, f".{digits}f")
+    return lambda value: format(value, f"z.{digits}f")  # -0.001 is 0.00, not -0.00
 
 
 class ParquetTable:

@@ -1,6 +1,7 @@
 """``object tracking``: detection, tracking and movement on videos."""
 
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 from everyid import registry
@@ -18,7 +19,7 @@ from everyid.output import kept_if_used, writing
 from object.annotate import Annotator
 from object.config import TrackingConfig
 from object.movement import MovementEstimator, movement_types, speed
-from object.outputs import OutputFiles, unique_stems
+from object.outputs import OutputFiles, output_files
 from object.sample import sample_clip
 from object.session import FrameHandler, Session, Sinks, open_reader, run_each, run_source
 from object.tables import (
@@ -112,11 +113,7 @@ def run_tracking(config: TrackingConfig) -> TrackingRun:
     registry.find("tracker", config.tracker)
     paths = find_sources(config.sources or [sample_clip()], want="video")
     session = Session.start(config, command="tracking", confidence=config.confidence)
-    stems = unique_stems(paths)
-    outputs = {
-        path: OutputFiles(session.folder, stems[path], config.save, overwrite=config.overwrite)
-        for path in paths
-    }
+    outputs = output_files(session.folder, paths, config.save, overwrite=config.overwrite)
     results: list[TrackingResult] = []
 
     def one(path: Path) -> bool:
@@ -144,8 +141,11 @@ def track_source(
         InputError: The source cannot be read.
         OutputError: A result cannot be written.
     """
-    with open_reader(path, config) as reader, files.open():
-        sinks = Sinks(files, reader.info, TRACKING_SCHEMA)
+    with (
+        open_reader(path, config) as reader,
+        files.open(),
+        closing(Sinks(files, reader.info, TRACKING_SCHEMA)) as sinks,
+    ):
         handler = TrackingHandler(session, sinks, reader.info, str(path), config=config)
         done = run_source(reader, handler, config=config, files=files)
         tracklets = handler.book.tracklets()

@@ -407,9 +407,14 @@ def test_tests_mirror_the_packages():
     for module in packages():
         has_code = any(isinstance(node, ast.FunctionDef) for node in ast.walk(module.tree))
         last = module.name.rpartition(".")[2]
-        # A folder of small files may have one test file: detectors/yolo.py, test_detectors.py.
+        # A folder of small files may have one test file: detectors/yolo.py, test_detectors.py;
+        # so may files of one prefix: media_image.py, test_media.py.
         names = [f"test_{part}" for part in module.name.split(".")[1:]]
-        named = any(stem == name or stem.startswith(f"{name}_") for stem in stems for name in names)
+        named = any(
+            stem == name or stem.startswith(f"{name}_") or name.startswith(f"{stem}_")
+            for stem in stems
+            for name in names
+        )
         if has_code and module.name not in imported and not named:
             breaches.append(module.at(1, f"no tests/**/test_{last}.py, and no test imports it"))
     for module in tests:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import PIL.Image
 from numpy.typing import NDArray
 
 from everyid import weights
@@ -140,15 +141,23 @@ def _read_checkpoint(path: Path, *, trusted: bool) -> NetworkSource:
     return NetworkSource(model, metadata)
 
 
+def _ultralytics_tasks() -> Any:  # noqa: ANN401 - a module without types
+    """Ultralytics' model code, without the patch of Pillow that its import leaves behind."""
+    tame_ultralytics()
+    open_image = PIL.Image.open
+    from ultralytics.nn import tasks
+
+    PIL.Image.open = open_image
+    return tasks
+
+
 def _load(path: Path, *, trusted: bool) -> "nn.Module":
     """The network of a checkpoint, fused, in float32.
 
     An unknown file is read with torch's restricted unpickler and ultralytics' list of allowed
     classes, so that it can run no code of its own.
     """
-    tame_ultralytics()
-    from ultralytics.nn import tasks
-
+    tasks = _ultralytics_tasks()
     try:
         checkpoint, _ = tasks.torch_safe_load(str(path), safe_only=not trusted)
     except (TypeError, pickle.UnpicklingError) as error:

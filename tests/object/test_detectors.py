@@ -439,7 +439,7 @@ def test_names_that_mean_nothing(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def tiny_detr(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An RT-DETR of a few thousand parameters, randomly initialised, saved as published ones are."""
+    """A tiny RT-DETR, randomly initialised, saved as published ones are."""
     torch = pytest.importorskip("torch")
     transformers = pytest.importorskip("transformers")
     torch.manual_seed(3)
