@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from benchmarks.pairs import Ratio, alternate, median_ratio, show
 
 SHARED_CLIP = Path(__file__).resolve().parents[2] / "shared/data/video/vtest.avi"
 LOW, SIZE = 0.1, 640
+OPEN = ExitStack()
+"""Sessions of this process; they stay open until it ends."""
 
 
 def main(arguments: list[str]) -> int:
@@ -179,11 +182,12 @@ def _everyid_session(weights: Path, folder: Path) -> tuple[Any, Any]:
         image_size=SIZE,
         classes=("person",),
     )
-    return config, Session.start(config, command="tracking", confidence=LOW)
+    return config, OPEN.enter_context(Session.open(config, command="tracking", confidence=LOW))
 
 
 def _everyid(formats: tuple[str, ...]) -> Callable[[Path, Path, int], Callable[[], Any]]:
     def make(clip: Path, weights: Path, frames: int) -> Callable[[], dict[str, Any]]:
+        from everyid.output import Stop
         from object.outputs import OutputFiles
         from object.track_video import track_source
 
@@ -195,7 +199,7 @@ def _everyid(formats: tuple[str, ...]) -> Callable[[Path, Path, int], Callable[[
         def track(wanted: tuple[str, ...]) -> float:
             files = OutputFiles(folder, "clip", wanted, overwrite=True)
             start = time.perf_counter()
-            track_source(clip, session, files=files, config=config)
+            track_source(clip, session, files=files, config=config, stop=Stop())
             return time.perf_counter() - start
 
         def run() -> dict[str, Any]:

@@ -237,8 +237,19 @@ def find_sources(paths: Sequence[Path], *, want: Literal["images", "video"]) -> 
     found: dict[Path, Path] = {}
     for path in chain.from_iterable(_listed(path) for path in paths):
         for source in _folder(path, want) if readable(path).is_dir() else [_file(path, want)]:
-            found.setdefault(source.resolve(), source)
+            found.setdefault(source.resolve(), _in_unicode(source))
     return list(found.values())
+
+
+def _in_unicode(path: Path) -> Path:
+    """The same path, once it is known that results can name it."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"{str(path)!a}: the name is not valid UTF-8", hint="rename the file"
+        ) from error
+    return path
 
 
 def _listed(path: Path) -> list[Path]:

@@ -194,6 +194,7 @@ class VideoRun(Model):
     output: Path
     sources: list[SourceSummary]
     skipped: dict[str, str] = Field(default_factory=dict, description="file -> why")
+    interrupted: bool = False
 
 
 class TrackingRun(Model):
@@ -202,3 +203,4 @@ class TrackingRun(Model):
     output: Path
     sources: list[TrackingResult]
     skipped: dict[str, str] = Field(default_factory=dict, description="file -> why")
+    interrupted: bool = False

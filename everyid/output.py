@@ -10,7 +10,7 @@ import tempfile
 import threading
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Protocol
@@ -36,7 +36,6 @@ __all__ = [
     "Stop",
     "fresh_folder",
     "hint",
-    "kept_if_used",
     "notice",
     "part_of",
     "progress",
@@ -45,6 +44,7 @@ __all__ = [
     "refuse_existing",
     "report",
     "result",
+    "result_folder",
     "stoppable",
     "usable_folder",
     "warn",
@@ -192,13 +192,27 @@ def fresh_folder(domain: str, command: str) -> Path:
 
 
 @contextmanager
-def kept_if_used(folder: Path) -> Iterator[Path]:
-    """Yields the folder, and removes it when the block raises and left nothing in it."""
+def result_folder(output: Path | None, domain: str, command: str) -> Iterator[Path]:
+    """Yields the folder for a run's results: the user's, or a fresh one.
+
+    When the block raises, a folder that was made here goes again if nothing is in it.
+
+    Args:
+        output: What ``--output`` names, or None.
+        domain: Such as "object".
+        command: Such as "tracking".
+
+    Raises:
+        OutputError: It cannot be made or written to.
+    """
+    made = output is None or not output.exists()
+    folder = fresh_folder(domain, command) if output is None else usable_folder(output)
     try:
         yield folder
     except BaseException:
-        if folder.is_dir() and not any(folder.iterdir()):
-            folder.rmdir()
+        if made:
+            with suppress(OSError):  # something is in it
+                folder.rmdir()
         raise
 
 

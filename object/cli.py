@@ -218,7 +218,7 @@ def video(
     )
     run = run_video(config)
     out.result(run if json else _video_text(run))
-    _leave(skipped=bool(run.skipped), interrupted=any(one.interrupted for one in run.sources))
+    _leave(skipped=bool(run.skipped), interrupted=run.interrupted)
 
 
 @app.command()
@@ -309,10 +309,7 @@ def tracking(
     )
     run = run_tracking(config)
     out.result(run if json else _tracking_text(run))
-    _leave(
-        skipped=bool(run.skipped),
-        interrupted=any(one.summary.interrupted for one in run.sources),
-    )
+    _leave(skipped=bool(run.skipped), interrupted=run.interrupted)
 
 
 @app.command("tests", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

@@ -13,7 +13,6 @@ from everyid.media import Frame, find_sources, read_image
 from everyid.models import DetectionRun, ImageResult
 from everyid.output import (
     Stop,
-    kept_if_used,
     progress,
     refuse_existing,
     stoppable,
@@ -54,12 +53,10 @@ def run_detection(config: DetectionConfig, *, keep_images: bool = False) -> Dete
         EveryIDError: The device, the model or the output is not usable.
     """
     paths = find_sources(config.sources or sample_images(), want="images")
-    session = Session.start(config, command="detection", confidence=config.confidence)
-    files = _Files(session, config, paths)
     skipped: dict[str, str] = {}
     with (
-        kept_if_used(session.folder),
-        files,
+        Session.open(config, command="detection", confidence=config.confidence) as session,
+        _Files(session, config, paths) as files,
         stoppable() as stop,
         progress("images", len(paths)) as advance,
     ):

@@ -6,10 +6,10 @@ from pathlib import Path
 from everyid.arrays import Detections
 from everyid.media import Frame, SourceInfo, find_sources
 from everyid.models import SourceSummary, VideoRun
-from everyid.output import kept_if_used, writing
+from everyid.output import Stop, writing
 from object.annotate import Annotator
 from object.config import VideoConfig
-from object.outputs import output_files
+from object.outputs import OutputFiles, output_files
 from object.sample import sample_clip
 from object.session import FrameHandler, Session, Sinks, open_reader, run_each, run_source
 from object.tables import DETECTION_SCHEMA, detection_objects, detection_rows, frame_result
@@ -49,26 +49,34 @@ def run_video(config: VideoConfig) -> VideoRun:
         EveryIDError: The device, the model or the output is not usable.
     """
     paths = find_sources(config.sources or [sample_clip()], want="video")
-    session = Session.start(config, command="video", confidence=config.confidence)
-    outputs = output_files(session.folder, paths, config.save, overwrite=config.overwrite)
     summaries: list[SourceSummary] = []
+    with Session.open(config, command="video", confidence=config.confidence) as session:
+        outputs = output_files(session.folder, paths, config.save, overwrite=config.overwrite)
 
-    def one(path: Path) -> bool:
-        files = outputs[path]
-        with (
-            open_reader(path, config) as reader,
-            files.open(),
-            closing(Sinks(files, reader.info, DETECTION_SCHEMA)) as sinks,
-        ):
-            handler = _DetectionHandler(session, sinks, reader.info, str(path))
-            done = run_source(reader, handler, config=config, files=files)
-            summary = done.model_copy(update={"outputs": files.final})
-            if "json" in files:
-                with writing(files.final["json"]):
-                    files.part("json").write_text(summary.model_dump_json(indent=2) + "\n")
-        summaries.append(summary)
-        return not summary.interrupted
+        def one(path: Path, stop: Stop) -> None:
+            summaries.append(_detect_in(path, session, outputs[path], config, stop))
 
-    with kept_if_used(session.folder):
-        skipped = run_each(paths, one)
-    return VideoRun(output=session.folder, sources=summaries, skipped=skipped)
+        outcome = run_each(paths, one)
+    return VideoRun(
+        output=session.folder,
+        sources=summaries,
+        skipped=outcome.skipped,
+        interrupted=outcome.interrupted,
+    )
+
+
+def _detect_in(
+    path: Path, session: Session, files: OutputFiles, config: VideoConfig, stop: Stop
+) -> SourceSummary:
+    with (
+        open_reader(path, config) as reader,
+        files.open(),
+        closing(Sinks(files, reader.info, DETECTION_SCHEMA)) as sinks,
+    ):
+        handler = _DetectionHandler(session, sinks, reader.info, str(path))
+        done = run_source(reader, handler, config=config, files=files, stop=stop)
+        summary = done.model_copy(update={"outputs": files.final})
+        if "json" in files:
+            with writing(files.final["json"]):
+                files.part("json").write_text(summary.model_dump_json(indent=2) + "\n")
+    return summary

@@ -2,8 +2,8 @@
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,16 +14,7 @@ from everyid.device import Device, choose
 from everyid.errors import EveryIDError, InputError
 from everyid.media import Frame, Reader, SourceInfo, open_source
 from everyid.models import FrameResult, SourceSummary
-from everyid.output import (
-    fresh_folder,
-    kept_if_used,
-    notice,
-    progress,
-    stoppable,
-    usable_folder,
-    warn,
-    writing,
-)
+from everyid.output import Stop, notice, progress, result_folder, stoppable, warn, writing
 from everyid.protocols import Detector
 from object.config import RunConfig, VideoConfig
 from object.crops import CropKeeper
@@ -32,7 +23,7 @@ from object.outputs import AnnotatedVideo, OutputFiles
 from object.pipeline import default_batch_size, detected_frames
 from object.tables import CsvTable, JsonLines, MotText, ParquetTable, Rows
 
-__all__ = ["FrameHandler", "Session", "Sinks", "run_each", "run_source"]
+__all__ = ["FrameHandler", "Outcome", "Session", "Sinks", "run_each", "run_source"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +43,9 @@ class Session:
     batch_size: int
 
     @classmethod
-    def start(cls, config: RunConfig, *, command: str, confidence: float) -> "Session":
-        """Opens the detector and makes the folder.
+    @contextmanager
+    def open(cls, config: RunConfig, *, command: str, confidence: float) -> Iterator["Session"]:
+        """Yields a session with its detector open and its folder made.
 
         Args:
             config: What the user asked for.
@@ -64,7 +56,6 @@ class Session:
             EveryIDError: The device, the model or the folder is not usable.
         """
         device = choose(config.device)
-        folder = None if config.output is None else usable_folder(config.output)
         options = DetectorOptions(
             confidence=confidence,
             iou=config.iou,
@@ -72,15 +63,15 @@ class Session:
             classes=config.classes,
             trust_weights=config.trust_weights,
         )
-        with nullcontext() if folder is None else kept_if_used(folder):
+        with result_folder(config.output, "object", command) as folder:
             detector = open_detector(config.model, device=device, options=options)
-        notice(f"{config.model} on {device}")
-        return cls(
-            device=device,
-            detector=detector,
-            folder=folder or fresh_folder("object", command),
-            batch_size=config.batch_size or default_batch_size(device),
-        )
+            notice(f"{config.model} on {device}")
+            yield cls(
+                device=device,
+                detector=detector,
+                folder=folder,
+                batch_size=config.batch_size or default_batch_size(device),
+            )
 
 
 class Sinks:
@@ -184,15 +175,21 @@ class _Progress:
 
 
 def run_source(
-    reader: Reader, handler: FrameHandler, *, config: VideoConfig, files: OutputFiles
+    reader: Reader,
+    handler: FrameHandler,
+    *,
+    config: VideoConfig,
+    files: OutputFiles,
+    stop: Stop,
 ) -> SourceSummary:
-    """Takes a source's frames through detector and handler until it ends or Ctrl-C comes.
+    """Takes a source's frames through detector and handler until it ends or is to stop.
 
     Args:
         reader: Open.
         handler: Takes the frames.
         config: What the user asked for.
-        files: For the summary.
+        files: Names the progress bar.
+        stop: Looked at after each frame.
 
     Returns:
         What was done so far; ``outputs`` is filled by the caller once the files are whole.
@@ -201,11 +198,7 @@ def run_source(
     total = _expected_frames(info, config)
     results = detected_frames(reader, session.detector, batch_size=session.batch_size)
     try:
-        with (
-            stoppable() as stop,
-            progress(files.stem, total) as advance,
-            writing(session.folder),
-        ):
+        with progress(files.stem, total) as advance, writing(session.folder):
             for frame, found in results:
                 handler.handle(frame, found)
                 if state.frames == 0:
@@ -257,30 +250,42 @@ def open_reader(source: Path, config: VideoConfig) -> Reader:
     )
 
 
-def run_each(sources: Sequence[Path], run: Callable[[Path], bool]) -> dict[str, str]:
-    """Runs every source; an unusable one is skipped when there are others.
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run over several sources ended.
+
+    Args:
+        skipped: Source -> why it could not be used.
+        interrupted: Whether Ctrl-C ended it.
+    """
+
+    skipped: dict[str, str]
+    interrupted: bool
+
+
+def run_each(sources: Sequence[Path], run: Callable[[Path, Stop], None]) -> Outcome:
+    """Runs every source until all are done or Ctrl-C comes; unusable ones are skipped.
 
     Args:
         sources: One or more.
-        run: Does one, and says whether to go on.
-
-    Returns:
-        Source -> why it was skipped.
+        run: Does one; ends early, its files finished, when a stop is requested.
 
     Raises:
         InputError: The only source is unusable, or all are.
     """
     skipped: dict[str, str] = {}
     last: EveryIDError | None = None
-    for source in sources:
-        try:
-            if not run(source):
+    with stoppable() as stop:
+        for source in sources:
+            if stop.requested:
                 break
-        except InputError as error:
-            if len(sources) == 1:
-                raise
-            warn(f"skipped: {error}")
-            skipped[str(source)], last = str(error), error
+            try:
+                run(source, stop)
+            except InputError as error:
+                if len(sources) == 1:
+                    raise
+                warn(f"skipped: {error}")
+                skipped[str(source)], last = str(error), error
     if len(skipped) == len(sources):
         raise InputError(f"none of the {len(sources)} sources could be used") from last
-    return skipped
+    return Outcome(skipped, stop.requested)

@@ -15,7 +15,7 @@ from everyid.models import (
     TrackingSummary,
     Tracklet,
 )
-from everyid.output import kept_if_used, writing
+from everyid.output import Stop, writing
 from object.annotate import Annotator
 from object.config import TrackingConfig
 from object.movement import MovementEstimator, movement_types, speed
@@ -112,22 +112,25 @@ def run_tracking(config: TrackingConfig) -> TrackingRun:
     """
     registry.find("tracker", config.tracker)
     paths = find_sources(config.sources or [sample_clip()], want="video")
-    session = Session.start(config, command="tracking", confidence=config.confidence)
-    outputs = output_files(session.folder, paths, config.save, overwrite=config.overwrite)
     results: list[TrackingResult] = []
+    with Session.open(config, command="tracking", confidence=config.confidence) as session:
+        outputs = output_files(session.folder, paths, config.save, overwrite=config.overwrite)
 
-    def one(path: Path) -> bool:
-        result = track_source(path, session, files=outputs[path], config=config)
-        results.append(result)
-        return not result.summary.interrupted
+        def one(path: Path, stop: Stop) -> None:
+            result = track_source(path, session, files=outputs[path], config=config, stop=stop)
+            results.append(result)
 
-    with kept_if_used(session.folder):
-        skipped = run_each(paths, one)
-    return TrackingRun(output=session.folder, sources=results, skipped=skipped)
+        outcome = run_each(paths, one)
+    return TrackingRun(
+        output=session.folder,
+        sources=results,
+        skipped=outcome.skipped,
+        interrupted=outcome.interrupted,
+    )
 
 
 def track_source(
-    path: Path, session: Session, *, files: OutputFiles, config: TrackingConfig
+    path: Path, session: Session, *, files: OutputFiles, config: TrackingConfig, stop: Stop
 ) -> TrackingResult:
     """Tracks what is in one source.
 
@@ -136,6 +139,7 @@ def track_source(
         session: Device, detector, folder.
         files: What is written; may be nothing.
         config: What the user asked for.
+        stop: Ends the run early, with its files finished.
 
     Raises:
         InputError: The source cannot be read.
@@ -147,7 +151,7 @@ def track_source(
         closing(Sinks(files, reader.info, TRACKING_SCHEMA)) as sinks,
     ):
         handler = TrackingHandler(session, sinks, reader.info, str(path), config=config)
-        done = run_source(reader, handler, config=config, files=files)
+        done = run_source(reader, handler, config=config, files=files, stop=stop)
         tracklets = handler.book.tracklets()
         summary = _summary(done, tracklets, files.final)
         result = TrackingResult(summary=summary, tracklets=tracklets)

@@ -815,3 +815,13 @@ def test_real_footage(name, count, size_hw, last_s, warned):
     assert reader._source._clock.number == count
     assert reader._source._clock.last == pytest.approx(last_s)
     assert len(reader.warnings) == warned
+
+
+def test_a_name_that_is_not_unicode_is_refused(tmp_path: Path) -> None:
+    name = os.fsdecode(b"caf\xe9.png")
+    try:
+        Picture.new("RGB", (8, 8)).save(tmp_path / name)
+    except OSError:
+        pytest.skip("this file system takes only UTF-8 names")
+    with pytest.raises(InputError, match=r"caf\\udce9\.png': the name is not valid UTF-8"):
+        find_sources([tmp_path], want="images")
