@@ -13,9 +13,10 @@ import av
 import cv2
 import numpy as np
 from av.container import OutputContainer
-from av.video.reformatter import ColorRange, Colorspace, Interpolation
+from av.video.reformatter import ColorRange
 from av.video.stream import VideoStream
 
+from everyid.device import cpu_threads
 from everyid.errors import ConfigError, InputError, OutputError, ShapeError
 from everyid.protocols import Image
 
@@ -28,8 +29,8 @@ _TICKS = 90_000
 _SMALLEST_SIDE = 16
 """Hardware decoders behind browsers refuse pictures smaller than one macroblock."""
 _KEYFRAME_EVERY_S = 4.0
-_BT709 = 1
-_ROUNDED = Interpolation.BILINEAR | Interpolation.ACCURATE_RND  # else all turns a little dark
+_BT709, _BT601 = 1, 6
+_CORES_FOR_THREADS = 4
 _WAKE_S = 0.2
 
 
@@ -124,9 +125,10 @@ class VideoWriter:
     """Writes H.264 in MP4 that a browser plays, encoding in its own thread.
 
     The picture keeps its real timestamps (variable frame rate), counted from the first frame
-    written. Colours are BT.709 and say so. Sizes that H.264 cannot hold are padded right and
-    below by repeating the last pixel: to even numbers, and to 16 at least. Leaving the ``with``
-    block finishes the file, also after an exception, so that an interrupted run keeps what it has.
+    written. The colour matrix is that of BT.601, and the file says so. Sizes that H.264 cannot
+    hold are padded right and below by repeating the last pixel: to even numbers, and to 16 at
+    least. Leaving the ``with`` block finishes the file, also after an exception, so that an
+    interrupted run keeps what it has.
 
     Args:
         path: The file, written directly; made at the first frame. Removed when encoding fails.
@@ -176,7 +178,9 @@ class VideoWriter:
         if self._start_s is None:
             self._start_s = timestamp
         pts = max(round((timestamp - self._start_s) * _TICKS), self._last_pts + 1)
-        frame = av.VideoFrame.from_ndarray(self._fitted(image), format="bgr24")
+        # OpenCV converts in a tenth of swscale's time, by the matrix of BT.601.
+        planes = cv2.cvtColor(self._fitted(image), cv2.COLOR_BGR2YUV_I420)
+        frame = av.VideoFrame.from_ndarray(np.asarray(planes, np.uint8), format="yuv420p")
         frame.pts, frame.time_base = pts, Fraction(1, _TICKS)
         try:
             taken = self._channel.put(frame)
@@ -251,14 +255,7 @@ class VideoWriter:
         ) as container:
             stream = self._stream(container, first)
             for frame in self._waiting(first):
-                picture = frame.reformat(
-                    format="yuv420p",
-                    interpolation=_ROUNDED,
-                    dst_colorspace=Colorspace.ITU709,
-                    dst_color_range=ColorRange.MPEG,
-                )
-                picture.pts, picture.time_base = frame.pts, frame.time_base
-                self._mux(container, stream, picture)
+                self._mux(container, stream, frame)
             self._mux(container, stream, None)
 
     def _stream(self, container: OutputContainer, first: av.VideoFrame) -> VideoStream:
@@ -273,8 +270,10 @@ class VideoWriter:
         stream.width, stream.height, stream.pix_fmt = first.width, first.height, "yuv420p"
         codec = stream.codec_context
         codec.time_base = Fraction(1, _TICKS)
-        codec.colorspace = codec.color_primaries = codec.color_trc = _BT709
+        codec.colorspace, codec.color_primaries, codec.color_trc = _BT601, _BT709, _BT709
         codec.color_range = ColorRange.MPEG
+        # Threads of the encoder cost a tenth; with few cores others have a use for that.
+        codec.thread_count = 1 if cpu_threads() < _CORES_FOR_THREADS else 0
         return stream
 
     def _waiting(self, first: av.VideoFrame) -> Iterator[av.VideoFrame]:

@@ -10,6 +10,7 @@ import hashlib
 import json
 import threading
 import warnings
+from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
@@ -174,13 +175,24 @@ class _OpenVinoNetwork:
         self._one_by_one = batch.is_static
         self._height = height.get_length() if height.is_static else None
         self._width = width.get_length() if width.is_static else None
-        self._local = threading.local()
+        self._idle: deque[Any] = deque()  # requests own buffers, and a new one is slow at first
 
     def __call__(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.float32], ...]:
         _check_images(images, self._height, self._width)
-        request = getattr(self._local, "request", None)
-        if request is None:
-            request = self._local.request = self._compiled.create_infer_request()
+        try:
+            request = self._idle.pop()
+        except IndexError:
+            request = self._compiled.create_infer_request()
+        try:
+            return self._infer(request, images)
+        finally:
+            self._idle.append(request)
+
+    def _infer(
+        self,
+        request: Any,  # noqa: ANN401
+        images: NDArray[np.uint8],
+    ) -> tuple[NDArray[np.float32], ...]:
         if not self._one_by_one or len(images) == 1:
             return tuple(request.infer([images], share_inputs=True).values())
         # No image: one black one shows the shapes, and its rows are left out below.

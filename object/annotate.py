@@ -144,19 +144,20 @@ class Annotator:
         points = np.array([(x, y) for _, x, y in trace], np.int32)
         age = (timestamp - np.array([time for time, _, _ in trace])) / _TRACE_S
         height, width = image.shape[:2]
-        low = np.clip(points.min(axis=0) - self._thickness - 1, 0, (width, height))
-        high = np.clip(points.max(axis=0) + self._thickness + 2, 0, (width, height))
-        if (high <= low).any():
+        margin = self._thickness + 1
+        left, top = (max(0, low - margin) for low in points.min(axis=0).tolist())
+        right, bottom = (high + margin + 1 for high in points.max(axis=0).tolist())
+        part = image[top : min(height, bottom), left : min(width, right)]
+        if not part.size:
             return
-        part = image[low[1] : high[1], low[0] : high[0]]
         steps = len(_FADES)
-        group = np.clip(((1 - age) * steps).astype(int), 0, steps - 1)
+        group = np.minimum(((1 - age) * steps).astype(int), steps - 1)
         for number, opacity in enumerate(_FADES):
             chosen = np.flatnonzero(group == number)
             if not chosen.size:
                 continue
             # One point more, so that the pieces join.
-            line = points[chosen[0] : chosen[-1] + 2] - low.astype(np.int32)
+            line = points[chosen[0] : chosen[-1] + 2] - np.array([left, top], np.int32)
             over = part.copy()
             cv2.polylines(over, [line], False, color, self._thickness, cv2.LINE_AA)
             cv2.addWeighted(over, opacity, part, 1 - opacity, 0, dst=part)
