@@ -1,6 +1,5 @@
 """The files one source's run writes: under part names while it runs, whole when it ends."""
 
-import queue
 import shutil
 import threading
 from collections import Counter
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from everyid.errors import OutputError
 from everyid.media import VideoWriter
+from everyid.media_write import Channel
 from everyid.output import part_of, refuse_existing, writing
 from everyid.protocols import Image
 
@@ -177,8 +177,8 @@ class AnnotatedVideo:
 
     def __init__(self, path: Path, *, size_hw: tuple[int, int], frame_rate: float) -> None:
         self._writer = VideoWriter(path, size_hw=size_hw, frame_rate=frame_rate)
-        self._queue: queue.Queue[tuple[Callable[[], Image], float] | None] = queue.Queue(8)
-        self._error: BaseException | None = None
+        self._channel: Channel[tuple[Callable[[], Image], float]] = Channel()
+        self._told = False
         self._thread = threading.Thread(target=self._run, name="annotate", daemon=True)
         self._thread.start()
 
@@ -192,31 +192,26 @@ class AnnotatedVideo:
         Raises:
             OutputError: Encoding an earlier frame failed.
         """
-        self._raise()
-        self._queue.put((draw, timestamp))
+        try:
+            self._channel.put((draw, timestamp))
+        except BaseException as error:
+            self._told = error is self._channel.error
+            raise
 
     def close(self) -> None:
         """Draws and encodes what waits, and finishes the file.
 
         Raises:
-            OutputError: Encoding failed.
+            OutputError: Encoding failed, unless ``write`` said so already.
         """
-        self._queue.put(None)
+        self._channel.end()
         self._thread.join()
-        self._writer.close()
-        self._raise()
-
-    def _raise(self) -> None:
-        if self._error is not None:
-            error, self._error = self._error, None
+        error = None if self._told else self._channel.error
+        if error is not None:
             raise error
 
     def _run(self) -> None:
-        while (item := self._queue.get()) is not None:
-            if self._error is not None:
-                continue  # keep emptying the queue, so that nobody waits for room in it
-            draw, timestamp = item
-            try:
+        with self._channel, self._writer:
+            while (item := self._channel.get()) is not None:
+                draw, timestamp = item
                 self._writer.write(draw(), timestamp)
-            except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
-                self._error = error
