@@ -111,6 +111,7 @@ class _Files:
         self._csv: CsvTable | None = None
         self._parquet: ParquetTable | None = None
         self._json: JsonDocument | None = None
+        self._annotator: tuple[tuple[int, int], Annotator] | None = None
         self._boxes: Counter[str] = Counter()
         self._images: list[ImageResult] = []
         self.count = 0
@@ -156,8 +157,10 @@ class _Files:
                 if keep:
                     self._images.append(result)
         if self._pictures:
-            drawn = Annotator((frame.image.shape[0], frame.image.shape[1]), names)
-            picture = drawn.draw_detections(frame.image, found)
+            size_hw = (frame.image.shape[0], frame.image.shape[1])
+            if self._annotator is None or self._annotator[0] != size_hw:
+                self._annotator = size_hw, Annotator(size_hw, names)
+            picture = self._annotator[1].draw_detections(frame.image, found)
             _save_picture(self._session.folder / self._names[path], picture, self._overwrite)
 
     def finish(self, skipped: dict[str, str], *, interrupted: bool) -> DetectionRun:

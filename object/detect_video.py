@@ -6,7 +6,7 @@ from pathlib import Path
 from everyid.arrays import Detections
 from everyid.media import Frame, SourceInfo, find_sources
 from everyid.models import SourceSummary, VideoRun
-from everyid.output import Stop, writing
+from everyid.output import Stop
 from object.annotate import Annotator
 from object.config import VideoConfig
 from object.outputs import OutputFiles, output_files
@@ -76,7 +76,5 @@ def _detect_in(
         handler = _DetectionHandler(session, sinks, reader.info, str(path))
         done = run_source(reader, handler, config=config, files=files, stop=stop)
         summary = done.model_copy(update={"outputs": files.final})
-        if "json" in files:
-            with writing(files.final["json"]):
-                files.part("json").write_text(summary.model_dump_json(indent=2) + "\n")
+        files.write_json(summary)
     return summary

@@ -7,6 +7,8 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from pydantic import BaseModel
+
 from everyid.errors import OutputError
 from everyid.media import VideoWriter
 from everyid.media_write import Channel
@@ -129,6 +131,16 @@ class OutputFiles:
     def part(self, name: str) -> Path:
         """The name under which a format is written until it is whole."""
         return part_of(self.final[name])
+
+    def write_json(self, document: BaseModel) -> None:
+        """Writes the document as the part of "json", when that was asked for.
+
+        Raises:
+            OutputError: The file system refuses.
+        """
+        if "json" in self:
+            with writing(self.final["json"]):
+                self.part("json").write_text(document.model_dump_json(indent=2) + "\n")
 
     def __contains__(self, name: str) -> bool:
         return name in self.final

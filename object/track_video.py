@@ -15,7 +15,7 @@ from everyid.models import (
     TrackingSummary,
     Tracklet,
 )
-from everyid.output import Stop, writing
+from everyid.output import Stop
 from object.annotate import Annotator
 from object.config import TrackingConfig
 from object.movement import MovementEstimator, movement_types, speed
@@ -155,9 +155,7 @@ def track_source(
         tracklets = handler.book.tracklets()
         summary = _summary(done, tracklets, files.final)
         result = TrackingResult(summary=summary, tracklets=tracklets)
-        if "json" in files:
-            with writing(files.final["json"]):
-                files.part("json").write_text(result.model_dump_json(indent=2) + "\n")
+        files.write_json(result)
     return result
 
 

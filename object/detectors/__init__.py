@@ -9,9 +9,8 @@ from everyid.output import readable
 from everyid.protocols import Detector
 from object.detectors.common import DetectorOptions
 
-__all__ = ["DEFAULT_MODEL", "DetectorOptions", "open_detector"]
+__all__ = ["DetectorOptions", "open_detector"]
 
-DEFAULT_MODEL = "yolov8n.pt"
 _KINDS = {".pt": "ultralytics", ".onnx": "yolox"}
 
 

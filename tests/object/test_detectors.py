@@ -206,7 +206,6 @@ def test_end_to_end_output_is_filtered_and_sorted() -> None:
 
 
 def test_grid_is_decoded_with_its_strides() -> None:
-    cells = 4 * 6 + 2 * 3 + 1 * 2  # of a 32x48... canvas at strides 8, 16, 32
     canvas = (32, 64)
     cells = 4 * 8 + 2 * 4 + 1 * 2
     values = np.zeros((cells, 7), np.float32)
@@ -247,20 +246,10 @@ def pictures() -> list[np.ndarray]:
     return [cv2.imread(str(path)) for path in sample_images()]
 
 
-@pytest.fixture(scope="module")
-def yolo_weights() -> Path:
-    from everyid.weights import find, is_cached, settings
-
-    entry = find("yolov8n")
-    if entry is None or not is_cached(entry):
-        pytest.skip("yolov8n.pt is not in the models folder: run.py weights fetch yolov8n")
-    return settings().models_folder / entry.file
-
-
-def test_yolo_agrees_with_ultralytics(yolo_weights: Path, pictures: list[np.ndarray]) -> None:
+def test_yolo_agrees_with_ultralytics(default_weights: Path, pictures: list[np.ndarray]) -> None:
     ultralytics = pytest.importorskip("ultralytics")
-    peer = ultralytics.YOLO(yolo_weights)
-    ours = open_detector(str(yolo_weights), device=CPU, options=DetectorOptions())
+    peer = ultralytics.YOLO(default_weights)
+    ours = open_detector(str(default_weights), device=CPU, options=DetectorOptions())
     for image, found in zip(pictures, ours.detect(pictures), strict=True):
         boxes = peer.predict(image, conf=0.25, iou=0.7, imgsz=640, verbose=False)[0].boxes
         assert len(found) == len(boxes) >= 3
@@ -272,10 +261,10 @@ def test_yolo_agrees_with_ultralytics(yolo_weights: Path, pictures: list[np.ndar
 
 
 def test_yolo_fulfils_the_protocol_and_takes_a_class(
-    yolo_weights: Path, pictures: list[np.ndarray]
+    default_weights: Path, pictures: list[np.ndarray]
 ) -> None:
     detector = open_detector(
-        str(yolo_weights), device=CPU, options=DetectorOptions(classes=("bus",))
+        str(default_weights), device=CPU, options=DetectorOptions(classes=("bus",))
     )
     assert isinstance(detector, Detector)
     assert detector.class_names[0] == "person"
@@ -286,8 +275,8 @@ def test_yolo_fulfils_the_protocol_and_takes_a_class(
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 5000), (5000, 1), (7, 3)])
-def test_tiny_and_thin_images_give_no_boxes(yolo_weights: Path, shape: tuple[int, int]) -> None:
-    detector = open_detector(str(yolo_weights), device=CPU, options=DetectorOptions())
+def test_tiny_and_thin_images_give_no_boxes(default_weights: Path, shape: tuple[int, int]) -> None:
+    detector = open_detector(str(default_weights), device=CPU, options=DetectorOptions())
     (found,) = detector.detect([np.full((*shape, 3), 90, np.uint8)])
     assert isinstance(found, Detections)
     assert len(found) == 0
