@@ -56,7 +56,7 @@ MODELS = ("cv2", "openvino", "safetensors", "supervision", "torch", "torchvision
 PACKAGES = (*PLUMBING, *MODELS, "transformers", "ultralytics")
 """What the dependencies in pyproject.toml are imported as; a test compares the two."""
 
-ROOMS = ("everyid", "object")
+ROOMS = ("everyid", "object", "person")
 """The packages of this checkout."""
 
 TEST_PACKAGES = ("hypothesis", "pytest", "pytest_timeout")

@@ -18,12 +18,15 @@ from everyid.models import Model
 __all__ = [
     "SHA256_PATTERN",
     "Catalogue",
+    "Figure",
     "InputSpec",
     "PackageSource",
     "UrlSource",
     "WeightsEntry",
+    "WeightsFile",
     "entries",
     "find",
+    "find_sha256",
     "official_name",
     "unknown_name",
 ]
@@ -32,6 +35,7 @@ CATALOGUE_FILE = Path(__file__).with_name("weights_catalogue.json")
 """What ``entries`` reads."""
 SHA256_PATTERN = r"^[0-9a-f]{64}$"
 
+_SHA384_PATTERN = r"^[0-9a-f]{96}$"
 _PLAIN_NAME = r"^[A-Za-z0-9][A-Za-z0-9._+-]*$"
 _OFFICIAL_NAME = re.compile(
     r"""(
@@ -67,6 +71,11 @@ class InputSpec(Model):
     std: tuple[FiniteFloat, FiniteFloat, FiniteFloat] = Field(
         default=(1.0, 1.0, 1.0), description="divided by at last"
     )
+    resize: Literal["bilinear", "bicubic", "linear"] | None = Field(
+        default=None,
+        description="how pictures come to that size: Pillow's bilinear or bicubic (antialiased), "
+        "or OpenCV's linear (not); None: the caller's affair",
+    )
 
 
 class UrlSource(Model):
@@ -96,22 +105,55 @@ class PackageSource(Model):
         return f"the package index ({self.requirement})"
 
 
-class WeightsEntry(Model):
-    """One file of weights: what it is, and where it can be had."""
+class Figure(Model):
+    """What somebody measured with some weights, as they published it."""
 
-    name: str = Field(pattern=_PLAIN_NAME)
+    data: str = Field(min_length=1, description="the data set it was measured on")
+    protocol: str = Field(min_length=1)
+    metrics: dict[str, FiniteFloat] = Field(description="name -> value; shares are 0-1")
+    source: str = Field(min_length=1, description="where it was published")
+
+
+class WeightsFile(Model):
+    """One file, and where it can be had."""
+
     file: str = Field(pattern=_PLAIN_NAME, description="its name in the models folder")
     sha256: str = Field(pattern=SHA256_PATTERN)
+    sha384: str | None = Field(
+        default=None, pattern=_SHA384_PATTERN, description="where its publisher gives that"
+    )
     size_bytes: int = Field(ge=1)
+    sources: list[Annotated[UrlSource | PackageSource, Field(discriminator="kind")]] = Field(
+        min_length=1, description="tried in this order"
+    )
+
+
+class WeightsEntry(WeightsFile):
+    """What some weights are: the file that is opened, and those that belong beside it."""
+
+    name: str = Field(pattern=_PLAIN_NAME)
+    companions: list[WeightsFile] = Field(
+        default_factory=list,
+        description="files that have to lie beside it, such as the .bin of an .xml",
+    )
     licence: str = Field(min_length=1, description="SPDX identifier")
     licence_note: str = Field(default="", description="what it asks of users, one line")
     task: str = Field(min_length=1)
     architecture: str = Field(min_length=1)
+    parameters: int | None = Field(default=None, ge=1, description="how many, as published")
     trained_on: str = Field(min_length=1)
     input: InputSpec
-    sources: list[Annotated[UrlSource | PackageSource, Field(discriminator="kind")]] = Field(
-        min_length=1, description="tried in this order"
-    )
+    figures: list[Figure] = Field(default_factory=list)
+
+    @property
+    def files(self) -> list[WeightsFile]:
+        """All its files, the one that is opened first."""
+        return [self, *self.companions]
+
+    @property
+    def total_bytes(self) -> int:
+        """The size of all its files."""
+        return sum(item.size_bytes for item in self.files)
 
 
 class Catalogue(Model):
@@ -122,7 +164,7 @@ class Catalogue(Model):
     @model_validator(mode="after")
     def _unique(self) -> Self:
         names = [entry.name for entry in self.weights]
-        files = [entry.file for entry in self.weights]
+        files = [item.file for entry in self.weights for item in entry.files]
         if len(set(names)) < len(names) or len(set(files)) < len(files):
             raise ValueError("expected each name and each file once")
         return self
@@ -136,8 +178,8 @@ def _catalogue() -> Catalogue:
 def entries() -> list[WeightsEntry]:
     """All weights in the catalogue, by name.
 
-    >>> [entry.name for entry in entries()][:2]
-    ['yolo26n', 'yolo26s']
+    >>> [entry.name for entry in entries()][-2:]
+    ['yolov8n', 'yolox_nano']
     """
     return sorted(_catalogue().weights, key=lambda entry: entry.name)
 
@@ -149,6 +191,11 @@ def find(name: str) -> WeightsEntry | None:
     True
     """
     return next((e for e in _catalogue().weights if name in (e.name, e.file)), None)
+
+
+def find_sha256(sha256: str) -> WeightsEntry | None:
+    """The entry one of whose files has this sha256, whatever the file is called; or None."""
+    return next((e for e in entries() if sha256 in [item.sha256 for item in e.files]), None)
 
 
 def official_name(name: str) -> bool:

@@ -1,0 +1,1 @@
+"""Person re-identification: embed crops of people, rank galleries, measure the ranking."""
