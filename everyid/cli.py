@@ -51,7 +51,7 @@ def list_weights(json: AsJson = False, quiet: Quiet = False) -> None:
     rows = [
         [
             item.entry.name,
-            _megabytes(item.entry.size_bytes),
+            _megabytes(item.entry.total_bytes),
             item.entry.licence,
             item.entry.task,
             item.entry.trained_on,

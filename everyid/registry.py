@@ -27,7 +27,9 @@ _ENTRIES: dict[Kind, dict[str, str]] = {
         "ocsort": "object.tracking:ocsort",
         "botsort": "object.tracking:botsort",
     },
-    "encoder": {},
+    "encoder": {
+        "person": "person.encoder:build_encoder",
+    },
     "track_linker": {},
     "attribute_reader": {},
 }

@@ -29,7 +29,7 @@ from everyid.settings import settings, tame_openvino
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["Network", "NetworkSource", "Preprocessing", "compile_network"]
+__all__ = ["Network", "NetworkSource", "Preprocessing", "compile_network", "graph_size_hw"]
 
 _FORMAT = 2
 """Raised when the layout of a cache entry, or what goes into a graph, changes."""
@@ -223,15 +223,57 @@ def _openvino_compile(
             # OpenVINO's converter traces; what torch says about tracing is not for our users.
             warnings.simplefilter("ignore")
             graph = openvino.convert_model(made.model, example_input=example, input=[-1, 3, *hw])
+        _refuse_fixed_batch(graph, type(made.model).__name__)
     return _core().compile_model(_with_preprocessing(graph, preprocessing, hw), "CPU", hints)
+
+
+def _refuse_fixed_batch(graph: Any, name: str) -> None:  # noqa: ANN401
+    """Checks that a traced graph follows the batch it is given.
+
+    Raises:
+        WeightsError: An output has the batch of the example, as when the module asked for len(x).
+    """
+    shapes = [output.partial_shape for output in graph.outputs]
+    fixed = [s for s in shapes if s.rank.is_static and (not len(s) or s[0].is_static)]
+    if fixed:
+        raise WeightsError(
+            f"{name}: the network was traced with a fixed batch: expected outputs of shape "
+            f"(B, ...) for any B, got {fixed[0]}",
+            hint="its forward may take sizes from x.shape, but not from len(x) or int(...)",
+        )
+
+
+def graph_size_hw(path: Path) -> tuple[int, int] | None:
+    """The (H, W) of the images that an ONNX or OpenVINO IR file is made for; None: any.
+
+    Raises:
+        WeightsError: The file cannot be read as a network with one image input.
+    """
+    _, _, height, width = _open_graph(path).input(0).partial_shape
+    if height.is_dynamic or width.is_dynamic:
+        return None
+    return height.get_length(), width.get_length()
+
+
+def _open_graph(path: Path) -> Any:  # noqa: ANN401
+    try:
+        graph = _core().read_model(path)
+    except RuntimeError as error:
+        raise _unreadable(path, error) from error
+    if len(graph.inputs) != 1 or len(graph.input(0).partial_shape) != 4:
+        raise WeightsError(f"{path}: expected a network with one image input (B, 3, H, W)")
+    return graph
+
+
+def _unreadable(path: Path, error: RuntimeError) -> WeightsError:
+    reason = str(error).strip().splitlines()[-1]
+    return WeightsError(f"{path}: not a network that OpenVINO can run: {reason}")
 
 
 def _read_graph(path: Path, hw: list[int]) -> Any:  # noqa: ANN401
     """The graph of a file with its batch opened, or of batch 1 where the file has that built in."""
+    graph = _open_graph(path)
     try:
-        graph = _core().read_model(path)
-        if len(graph.inputs) != 1 or len(graph.input(0).partial_shape) != 4:
-            raise WeightsError(f"{path}: expected a network with one image input (B, 3, H, W)")
         graph.reshape([-1, 3, *hw])
         if any(output.partial_shape[0].is_static for output in graph.outputs):
             graph.reshape([1, 3, *hw])
@@ -241,8 +283,7 @@ def _read_graph(path: Path, hw: list[int]) -> Any:  # noqa: ANN401
         ):
             raise WeightsError(f"{path}: expected outputs of batch 1 for an input of batch 1")
     except RuntimeError as error:
-        reason = str(error).strip().splitlines()[-1]
-        raise WeightsError(f"{path}: not a network that OpenVINO can run: {reason}") from error
+        raise _unreadable(path, error) from error
     return graph
 
 

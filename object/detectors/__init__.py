@@ -51,14 +51,15 @@ def _kind(path: Path) -> str:
 
 
 def _fetch(model: str) -> Path:
-    if weights.find(model) is not None:
+    entry = weights.find(model)
+    if entry is not None and entry.task == "detect":
         return weights.fetch(model)
     if weights.official_name(model):
         return weights.fetch_unpinned(model)
     if "/" in model or Path(model).suffix in {".onnx"}:
         raise InputError(f"--model {model}: no such file or folder")
-    known = ", ".join(entry.name for entry in weights.entries())
+    known = ", ".join(entry.name for entry in weights.entries() if entry.task == "detect")
     raise WeightsError(
-        f"--model {model}: no such file, and not a known name",
+        f"--model {model}: no such file, and not the name of a detector",
         hint=f"known names: {known}; or give a file",
     )

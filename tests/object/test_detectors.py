@@ -412,7 +412,9 @@ def test_an_onnx_of_another_kind_is_refused(tmp_path: Path) -> None:
 
 
 def test_names_that_mean_nothing(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match="no such file, and not a known name") as caught:
+    with pytest.raises(
+        WeightsError, match="no such file, and not the name of a detector"
+    ) as caught:
         open_detector("nonsense", device=CPU, options=DetectorOptions())
     assert "yolov8n" in str(caught.value.hint)
     with pytest.raises(InputError, match="no such file or folder"):
