@@ -4,6 +4,7 @@ This is the only file of the packages that reads ``os.environ``; ``run.py`` alon
 ``EVERYID_VENV`` and ``EVERYID_NO_BOOTSTRAP``, before any package is installed.
 """
 
+import logging
 import os
 import sys
 import tempfile
@@ -15,7 +16,14 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from everyid.errors import ConfigError
 
-__all__ = ["PROJECT_FOLDER", "Settings", "settings", "tame_openvino", "tame_ultralytics"]
+__all__ = [
+    "PROJECT_FOLDER",
+    "Settings",
+    "settings",
+    "tame_matplotlib",
+    "tame_openvino",
+    "tame_ultralytics",
+]
 
 PROJECT_FOLDER = Path(__file__).resolve().parents[1]
 """The checkout: the folder that holds ``run.py`` and the packages."""
@@ -72,6 +80,15 @@ def settings() -> Settings:
         raise ConfigError(f"{name}={first['input']!r}: {first['msg']}") from error
 
 
+def tame_matplotlib() -> None:
+    """Keeps matplotlib from writing to the home folder and from telling of its list of fonts.
+
+    To be called before its first import; what the user has set stays.
+    """
+    _give_folder("MPLCONFIGDIR", "matplotlib")
+    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
+
+
 def tame_openvino() -> None:
     """Keeps openvino from reporting its use to Intel and from writing to the home folder.
 
@@ -86,13 +103,19 @@ def tame_ultralytics() -> None:
 
     To be called before its first import; what the user has set stays.
     """
-    if "YOLO_CONFIG_DIR" not in os.environ:
-        folder = settings().cache_folder / "ultralytics"
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError:  # a cache that cannot be written is no reason to stop
-            folder = Path(tempfile.mkdtemp(prefix="everyid-ultralytics-"))
-        os.environ["YOLO_CONFIG_DIR"] = str(folder)
+    _give_folder("YOLO_CONFIG_DIR", "ultralytics")
     os.environ.setdefault("YOLO_AUTOINSTALL", "false")
     os.environ.setdefault("YOLO_OFFLINE", "true")
     os.environ.setdefault("YOLO_VERBOSE", "false")
+
+
+def _give_folder(variable: str, name: str) -> None:
+    """Points an environment variable that is not set to a folder in the cache."""
+    if variable in os.environ:
+        return
+    folder = settings().cache_folder / name
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:  # a cache that cannot be written is no reason to stop
+        folder = Path(tempfile.mkdtemp(prefix=f"everyid-{name}-"))
+    os.environ[variable] = str(folder)

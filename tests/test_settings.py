@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from everyid.errors import ConfigError
-from everyid.settings import PROJECT_FOLDER, settings, tame_ultralytics
+from everyid.settings import PROJECT_FOLDER, settings, tame_matplotlib, tame_ultralytics
 
 NAMES = ["TMP", "MODELS", "CACHE", "DEBUG", "THREADS"]
 
@@ -134,3 +134,34 @@ def test_openvino_reports_nothing_and_leaves_the_home_folder_alone(tmp_path):
     )
     assert done.stdout.split() == ["openvino.tools.ovc.telemetry_stub", "None"]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_the_user_set_for_matplotlib_stays(monkeypatch, tmp_path):
+    monkeypatch.setenv("MPLCONFIGDIR", str(tmp_path))
+    tame_matplotlib()
+    assert os.environ["MPLCONFIGDIR"] == str(tmp_path)
+
+
+def test_matplotlib_leaves_the_home_folder_alone_and_is_silent(tmp_path):
+    code = (
+        "from everyid.settings import tame_matplotlib; tame_matplotlib()\n"
+        "from matplotlib import figure, font_manager, get_cachedir\n"
+        "print(get_cachedir())"
+    )
+    home, cache = tmp_path / "home", tmp_path / "cache"
+    home.mkdir()
+    usual = {name: value for name, value in os.environ.items() if name != "MPLCONFIGDIR"}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={
+            **usual,
+            "HOME": str(home),
+            "EVERYID_CACHE": str(cache),
+            "PYTHONPATH": str(PROJECT_FOLDER),
+        },
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (done.stdout.strip(), done.stderr) == (str(cache / "matplotlib"), "")
+    assert list(home.iterdir()) == []
