@@ -136,7 +136,8 @@ def detection(
       python3 run.py object detection --source photos/ --classes person,dog --save csv
     """
     from everyid import output as out
-    from object.config import DetectionConfig, build
+    from everyid.config import build
+    from object.config import DetectionConfig
     from object.detect_images import run_detection
 
     out.quiet(enabled=quiet, json=json)
@@ -192,7 +193,8 @@ def video(
       python3 run.py object video --source footage/ --classes car,bus --every 5 --save parquet
     """
     from everyid import output as out
-    from object.config import VideoConfig, build
+    from everyid.config import build
+    from object.config import VideoConfig
     from object.detect_video import run_video
 
     out.quiet(enabled=quiet, json=json)
@@ -279,7 +281,8 @@ def tracking(
       python3 run.py object tracking --source clip.mp4 --save video,csv,mot,crops
     """
     from everyid import output as out
-    from object.config import TrackingConfig, build
+    from everyid.config import build
+    from object.config import TrackingConfig
     from object.track_video import run_tracking
 
     out.quiet(enabled=quiet, json=json)

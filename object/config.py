@@ -1,27 +1,17 @@
 """What each command of the domain is asked to do: one frozen model a command."""
 
 from pathlib import Path
-from typing import Annotated, Literal, Self, TypeVar
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from everyid.errors import ConfigError
+from everyid.config import CommandConfig
 
-__all__ = ["DetectionConfig", "RunConfig", "TrackingConfig", "VideoConfig", "build"]
+__all__ = ["DetectionConfig", "RunConfig", "TrackingConfig", "VideoConfig"]
 
-ConfigT = TypeVar("ConfigT", bound="RunConfig")
 ImageFormat = Literal["images", "csv", "json", "parquet"]
 VideoFormat = Literal["video", "csv", "json", "jsonl", "parquet"]
 TrackingFormat = Literal["video", "csv", "json", "jsonl", "mot", "parquet", "crops"]
-_OPTIONS = {
-    "confidence": "conf",
-    "end_s": "end",
-    "frame_rate": "fps",
-    "image_size": "imgsz",
-    "sources": "source",
-    "start_s": "start",
-}
-"""Fields whose option on the command line has another name."""
 
 
 def _at_least_one(formats: tuple[str, ...]) -> tuple[str, ...]:
@@ -30,10 +20,17 @@ def _at_least_one(formats: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(formats))
 
 
-class RunConfig(BaseModel):
+class RunConfig(CommandConfig):
     """What all commands share."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    option_names: ClassVar[dict[str, str]] = {
+        "confidence": "conf",
+        "end_s": "end",
+        "frame_rate": "fps",
+        "image_size": "imgsz",
+        "sources": "source",
+        "start_s": "start",
+    }
 
     sources: tuple[Path, ...] = Field(description="files and folders; empty takes the sample")
     output: Path | None = Field(default=None, description="folder; None makes a fresh one")
@@ -92,20 +89,3 @@ class TrackingConfig(VideoConfig):
                 f"got {self.running_speed}"
             )
         return self
-
-
-def build(kind: type[ConfigT], **values: object) -> ConfigT:
-    """A validated config.
-
-    Raises:
-        ConfigError: A value is out of its range; the message names its option.
-    """
-    try:
-        return kind.model_validate(values)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        field = str(first["loc"][0]) if first["loc"] else ""
-        where = f"--{_OPTIONS.get(field, field).replace('_', '-')}: " if field else ""
-        got = "" if isinstance(first["input"], dict | BaseModel) else f", got {first['input']!r}"
-        message = first["msg"].removeprefix("Value error, ")
-        raise ConfigError(f"{where}{message}{got}") from error

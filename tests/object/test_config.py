@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from everyid.config import build
 from everyid.errors import ConfigError
-from object.config import DetectionConfig, TrackingConfig, VideoConfig, build
+from object.config import DetectionConfig, TrackingConfig, VideoConfig
 from object.tracking import TrackerOptions
 
 COMMON = {"sources": (Path("clip.mp4"),), "model": "yolov8n", "confidence": 0.25, "classes": ()}

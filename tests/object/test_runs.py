@@ -15,10 +15,11 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from everyid.config import build
 from everyid.models import DetectionRun, FrameResult, TrackingResult, TrackingRun, VideoRun
 from everyid.settings import PROJECT_FOLDER
 from object import session
-from object.config import DetectionConfig, TrackingConfig, VideoConfig, build
+from object.config import DetectionConfig, TrackingConfig, VideoConfig
 from object.detect_images import run_detection
 from object.detect_video import run_video
 from object.tables import DETECTION_SCHEMA, IMAGE_SCHEMA, TRACKING_SCHEMA
