@@ -45,6 +45,7 @@ PLUMBING = (
     "PIL",
     "av",
     "httpx",
+    "matplotlib",
     "numpy",
     "pyarrow",
     "pydantic",

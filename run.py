@@ -53,6 +53,7 @@ def build_app() -> "typer.Typer":
 
     from everyid.cli import weights_app
     from object.cli import app as object_app
+    from person.cli import app as person_app
 
     app = typer.Typer(
         name="run.py",
@@ -64,6 +65,7 @@ def build_app() -> "typer.Typer":
         pretty_exceptions_enable=False,
     )
     app.add_typer(object_app, name="object")
+    app.add_typer(person_app, name="person")
     app.add_typer(weights_app, name="weights")
     _accept_either_spelling(app)
     _add_tests(app)

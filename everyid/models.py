@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
@@ -10,18 +10,30 @@ __all__ = [
     "BoundingBox",
     "Detection",
     "DetectionRun",
+    "EmbeddingRun",
+    "EncoderSummary",
+    "Evaluation",
+    "EvaluationRun",
     "FrameResult",
     "ImageResult",
+    "Interval",
+    "Match",
+    "MatchRun",
     "Model",
     "MovementType",
+    "QueryMatches",
     "SourceSummary",
+    "TopRankRun",
     "TrackedObject",
     "TrackingResult",
     "TrackingRun",
     "TrackingSummary",
     "Tracklet",
+    "VerificationSummary",
     "VideoRun",
 ]
+
+Share = Annotated[FiniteFloat, Field(ge=0, le=1)]
 
 
 class Model(BaseModel):
@@ -202,5 +214,135 @@ class TrackingRun(Model):
 
     output: Path
     sources: list[TrackingResult]
+    skipped: dict[str, str] = Field(default_factory=dict, description="file -> why")
+    interrupted: bool = False
+
+
+class EncoderSummary(Model):
+    """The network behind embeddings."""
+
+    name: str
+    sha256: str = Field(description="of its weights; empty when not known")
+    width: int = Field(ge=1, description="D, the length of an embedding")
+    input: str | None = Field(default=None, description="what it is fed, in words")
+
+
+class Match(Model):
+    """One picture found for a query."""
+
+    rank: int = Field(ge=1)
+    path: str
+    identity: str | None = None
+    camera: str | None = None
+    similarity: FiniteFloat = Field(description="cosine, -1 to 1")
+    state: Literal["same", "other", "ignored", "unknown"] = Field(
+        description="the same identity, another, the same under the same camera, or not known"
+    )
+
+
+class QueryMatches(Model):
+    """A query and its matches, best first."""
+
+    query: str
+    identity: str | None = None
+    camera: str | None = None
+    matches: list[Match]
+
+
+class Interval(Model):
+    """A bootstrap interval over the queries."""
+
+    low: FiniteFloat
+    high: FiniteFloat
+
+
+class VerificationSummary(Model):
+    """How well a threshold on similarity tells same from different."""
+
+    same_pairs: int = Field(ge=0)
+    different_pairs: int = Field(ge=0)
+    auc: Share | None = Field(description="area under the ROC, 0-1")
+    eer: Share | None = Field(description="equal error rate, 0-1")
+    eer_threshold: FiniteFloat | None = Field(description="similarity at the equal error rate")
+    tpr_at_fpr: dict[str, Share | None] = Field(
+        description="false positive rate -> true positive rate; null: too few pairs to say"
+    )
+    fpr: list[Share] = Field(description="of the ROC, rising")
+    tpr: list[Share] = Field(description="of the ROC")
+    thresholds: list[FiniteFloat] = Field(description="of the ROC, similarity, falling")
+    missing: str | None = Field(default=None, description="why there is no curve")
+
+
+class Evaluation(Model):
+    """How good a ranking is, and under which rules."""
+
+    protocol_line: str = Field(description="stands beside every figure")
+    protocol: str
+    data: str
+    model: EncoderSummary
+    reranking: str = "none"
+    queries: int = Field(ge=1, description="queries with a match: those that count")
+    queries_without_match: int = Field(ge=0)
+    gallery: int = Field(ge=1, description="gallery rows, distractors included")
+    junk: int = Field(ge=0, description="gallery rows that the protocol dropped")
+    unlabelled: int = Field(ge=0, description="rows without identity or needed camera")
+    mean_average_precision: Share
+    mean_inverse_negative_penalty: Share
+    cmc: list[Share] = Field(min_length=1, description="Rank-1, Rank-2, ..., 0-1")
+    intervals: dict[str, Interval] = Field(
+        default_factory=dict, description="figure -> its 95 % bootstrap interval"
+    )
+    bootstrap_repeats: int = 0
+    verification: VerificationSummary | None = None
+
+    def rank(self, k: int) -> float:
+        """CMC at rank ``k`` from 1, 0-1; that of the last rank where the curve is shorter."""
+        return self.cmc[min(max(k, 1), len(self.cmc)) - 1]
+
+
+class EmbeddingRun(Model):
+    """What ``person embed`` did: the document of its ``--json``."""
+
+    output: Path
+    crops: int = Field(ge=0)
+    model: EncoderSummary
+    elapsed_s: FiniteFloat = Field(ge=0, description="seconds, the network's start left out")
+    skipped: dict[str, str] = Field(default_factory=dict, description="file -> why")
+    interrupted: bool = False
+
+
+class MatchRun(Model):
+    """What ``person match`` did: the document of its ``--json``."""
+
+    output: Path
+    queries: int = Field(ge=0)
+    gallery: int = Field(ge=1)
+    top_k: int = Field(ge=1, description="ranks given: not more than the gallery has")
+    model: EncoderSummary
+    elapsed_s: FiniteFloat = Field(ge=0, description="seconds of matching alone")
+    outputs: dict[str, Path] = Field(default_factory=dict)
+
+
+class EvaluationRun(Model):
+    """What ``person evaluate`` did: the document of its ``--json``."""
+
+    output: Path
+    evaluation: Evaluation
+    outputs: dict[str, Path] = Field(default_factory=dict)
+    skipped: dict[str, str] = Field(default_factory=dict, description="file -> why")
+
+
+class TopRankRun(Model):
+    """What ``person everyid`` did: the document of its ``--json``."""
+
+    output: Path
+    model: EncoderSummary
+    queries: int = Field(ge=0)
+    gallery: int = Field(ge=0)
+    top_k: int = Field(ge=1)
+    evaluation: Evaluation | None = None
+    no_figures: str | None = Field(default=None, description="why there is no evaluation")
+    matches: list[QueryMatches] = Field(default_factory=list)
+    outputs: dict[str, Path] = Field(default_factory=dict)
     skipped: dict[str, str] = Field(default_factory=dict, description="file -> why")
     interrupted: bool = False

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Network", "NetworkSource", "Preprocessing", "compile_network", "graph_size_hw"]
 
-_FORMAT = 2
+_FORMAT = 3
 """Raised when the layout of a cache entry, or what goes into a graph, changes."""
 
 

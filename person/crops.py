@@ -25,6 +25,7 @@ __all__ = [
     "crops_of_table",
     "find_crops",
     "open_parquet",
+    "own_rows",
     "read_columns",
     "require_column",
 ]
@@ -468,3 +469,17 @@ def _add_table(found: _Found, path: Path) -> None:
     for name, column in zip(LABELS, fields(kept)[1:], strict=True):
         if name in names:
             found.replace(name, getattr(kept, column.name))
+
+
+def own_rows(query: Crops, gallery: Crops) -> NDArray[np.int64] | None:
+    """int64 (Q,), the gallery row that is the query's own file, or -1; None: all are -1."""
+    names = {Path(path).name for path in query.paths}
+    places = {
+        Path(path).resolve(): row  # slow, so only where the name is that of a query
+        for row, path in enumerate(gallery.paths)
+        if Path(path).name in names
+    }
+    if not places:
+        return None
+    own = np.array([places.get(Path(path).resolve(), -1) for path in query.paths], np.int64)
+    return own if (own >= 0).any() else None

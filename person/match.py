@@ -29,8 +29,9 @@ _QUERIES, _QUERY_BLOCK, _GALLERY_BLOCK = 4096, 512, 20480
 """Queries searched for at once; and the block of scores that exists at one time."""
 _GROUP = 16
 """Columns of a block that share one maximum: most are ruled out by it, unseen."""
-_EXACT_QUERIES, _EXACT_COLUMNS = 8, 64
+_EXACT_QUERIES, _EXACT_COLUMNS = 16, 128
 """Pairs scored again at a time: they fit the processor's cache."""
+_CACHED_ROWS = 1024
 _MOST_KEPT = 256
 """Survivors a query, in units of k, before they are settled: bounds memory on hostile data."""
 _BF16_WORTH = 1 << 24
@@ -93,7 +94,7 @@ def top_k(
     Args:
         query: float32 (Q, D); of length 1 for cosine.
         gallery: float32 (G, D); likewise.
-        k: Ranks wanted, at least 1; K is the smaller of this and the rows there are.
+        k: Ranks wanted, at least 1; K is the smaller of this and G (G - 1 with ``exclude``).
         metric: "cosine" (similarity, higher is nearer) or "euclidean" (distance).
         device: Where the first pass runs, and whether in bf16; None: the CPU in fp32.
         exclude: int64 (Q,), a gallery row to leave out of each query's result, or -1: the query's
@@ -192,14 +193,15 @@ class _Search:
             error = error + 1.01 * (self._lengths * _rounding(exact, block) + longest * self._lost)
         half_squares = exact.square().sum(1) / 2 if self._metric == "euclidean" else None
         self._input_error = torch.maximum(self._input_error, error)
+        if size < groups * _GROUP:  # the rest of the last group: rows of nothing
+            empty = block.new_zeros(groups * _GROUP - size, block.shape[1])
+            block = torch.cat([block, empty])
         for first in range(0, len(self._query), _QUERY_BLOCK):
             part = slice(first, first + _QUERY_BLOCK)
             scores = self._fast[part] @ block.T
             if half_squares is not None:
-                scores -= half_squares
-            if size < groups * _GROUP:
-                missing = groups * _GROUP - size
-                scores = torch.nn.functional.pad(scores, (0, missing), value=-torch.inf)
+                scores[:, :size] -= half_squares
+            scores[:, size:] = -torch.inf
             self._keep(scores.view(len(scores), _GROUP, groups), part, start)
         if self._kept_count > _MOST_KEPT * self._k * max(len(self._query), 1024):
             self._settle()
@@ -282,7 +284,8 @@ class _Search:
         for start in range(0, columns.shape[1], _EXACT_COLUMNS):
             some = columns[:, start : start + _EXACT_COLUMNS]
             if query.device.type == "cpu":
-                scores = _numpy_scores(query.numpy(), self._gallery.numpy()[some], self._metric)
+                rows = self._gallery.numpy().take(some, axis=0)
+                scores = _numpy_scores(query.numpy(), rows, self._metric)
             else:
                 taken = self._gallery[torch.from_numpy(some).to(query.device)]
                 scores = _torch_scores(query, taken, self._metric)
@@ -291,9 +294,13 @@ class _Search:
 
 
 def _rounding(exact: Tensor, rounded: Tensor) -> float:
-    """The largest length that a row lost by rounding."""
-    lost = torch.sub(exact, rounded).square_().sum(1).max()
-    return math.sqrt(float(lost))
+    """The largest length that a row lost by rounding; some rows at a time, within the cache."""
+    lost = 0.0
+    for start in range(0, len(exact), _CACHED_ROWS):
+        part = slice(start, start + _CACHED_ROWS)
+        longest = (exact[part] - rounded[part]).square_().sum(1).max()
+        lost = max(lost, math.sqrt(float(longest)))
+    return lost
 
 
 def _numpy_scores(

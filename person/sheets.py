@@ -33,7 +33,7 @@ _QUERY: Colour = (245, 150, 70)
 _STATES: dict[State, tuple[Colour, str]] = {
     "same": ((90, 185, 70), "same identity"),
     "other": ((60, 60, 232), "other identity"),
-    "ignored": ((30, 180, 255), "same identity and camera: ignored"),
+    "ignored": ((30, 180, 255), "ignored: same camera, or junk"),
     "unknown": ((140, 140, 140), "identity unknown"),
 }
 

@@ -36,7 +36,8 @@ def pytest_configure(config: pytest.Config) -> None:
     Downloaded models are the exception: what was fetched before serves the tests too.
     """
     folder = Path(tempfile.mkdtemp(prefix="everyid-tests-"))
-    (folder / "ultralytics").mkdir()
+    for name in ("ultralytics", "matplotlib"):
+        (folder / name).mkdir()
     models = settings().models_folder
     patch = pytest.MonkeyPatch()
     patch.setenv("EVERYID_MODELS", str(models))
@@ -45,6 +46,7 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in ("EVERYID_DEBUG", "EVERYID_VENV", "EVERYID_NO_BOOTSTRAP", "FORCE_COLOR"):
         patch.delenv(name, raising=False)
     patch.setenv("YOLO_CONFIG_DIR", str(folder / "ultralytics"))
+    patch.setenv("MPLCONFIGDIR", str(folder / "matplotlib"))
     patch.setenv("YOLO_AUTOINSTALL", "false")
     patch.setenv("YOLO_OFFLINE", "true")
     patch.setenv("YOLO_VERBOSE", "false")

@@ -14,15 +14,25 @@ from everyid.models import (
     BoundingBox,
     Detection,
     DetectionRun,
+    EmbeddingRun,
+    EncoderSummary,
+    Evaluation,
+    EvaluationRun,
     FrameResult,
     ImageResult,
+    Interval,
+    Match,
+    MatchRun,
     MovementType,
+    QueryMatches,
     SourceSummary,
+    TopRankRun,
     TrackedObject,
     TrackingResult,
     TrackingRun,
     TrackingSummary,
     Tracklet,
+    VerificationSummary,
     VideoRun,
 )
 
@@ -105,6 +115,53 @@ tracking_summaries = st.builds(
 images = st.builds(ImageResult, source=text, width=number, height=number, objects=few(detections))
 results = st.builds(TrackingResult, summary=tracking_summaries, tracklets=few(tracklets()))
 of_run = {"output": path, "skipped": table(text)}
+maybe = st.none() | text
+encoders = st.builds(EncoderSummary, name=text, sha256=text, width=number, input=maybe)
+matches = st.builds(
+    Match,
+    rank=number,
+    path=text,
+    identity=maybe,
+    camera=maybe,
+    similarity=finite,
+    state=st.sampled_from(["same", "other", "ignored", "unknown"]),
+)
+query_matches = st.builds(
+    QueryMatches, query=text, identity=maybe, camera=maybe, matches=few(matches)
+)
+intervals = st.builds(Interval, low=finite, high=finite)
+verifications = st.builds(
+    VerificationSummary,
+    same_pairs=count,
+    different_pairs=count,
+    auc=st.none() | share,
+    eer=st.none() | share,
+    eer_threshold=st.none() | finite,
+    tpr_at_fpr=table(st.none() | share),
+    fpr=few(share),
+    tpr=few(share),
+    thresholds=few(finite),
+    missing=maybe,
+)
+evaluations = st.builds(
+    Evaluation,
+    protocol_line=text,
+    protocol=text,
+    data=text,
+    model=encoders,
+    reranking=text,
+    queries=number,
+    queries_without_match=count,
+    gallery=number,
+    junk=count,
+    unlabelled=count,
+    mean_average_precision=share,
+    mean_inverse_negative_penalty=share,
+    cmc=st.lists(share, min_size=1, max_size=3),
+    intervals=table(intervals),
+    bootstrap_repeats=count,
+    verification=st.none() | verifications,
+)
 STRATEGIES = {
     BoundingBox: boxes(),
     Detection: detections,
@@ -131,6 +188,44 @@ STRATEGIES = {
     ),
     VideoRun: st.builds(VideoRun, **of_run, sources=few(summaries)),
     TrackingRun: st.builds(TrackingRun, **of_run, sources=few(results)),
+    EncoderSummary: encoders,
+    Match: matches,
+    QueryMatches: query_matches,
+    Interval: intervals,
+    VerificationSummary: verifications,
+    Evaluation: evaluations,
+    EmbeddingRun: st.builds(
+        EmbeddingRun,
+        **of_run,
+        crops=count,
+        model=encoders,
+        elapsed_s=positive,
+        interrupted=st.booleans(),
+    ),
+    MatchRun: st.builds(
+        MatchRun,
+        output=path,
+        queries=count,
+        gallery=number,
+        top_k=number,
+        model=encoders,
+        elapsed_s=positive,
+        outputs=table(path),
+    ),
+    EvaluationRun: st.builds(EvaluationRun, **of_run, evaluation=evaluations, outputs=table(path)),
+    TopRankRun: st.builds(
+        TopRankRun,
+        **of_run,
+        model=encoders,
+        queries=count,
+        gallery=count,
+        top_k=number,
+        evaluation=st.none() | evaluations,
+        no_figures=maybe,
+        matches=few(query_matches),
+        outputs=table(path),
+        interrupted=st.booleans(),
+    ),
 }
 
 BOX = BoundingBox(x1=1, y1=2, x2=3, y2=5)
@@ -154,6 +249,46 @@ IMAGE = ImageResult(source="a.jpg", width=4, height=3, objects=[DETECTION])
 SUMMARY = TrackingSummary(
     source="a.mp4", frames=50, duration_s=2, elapsed_s=4, boxes=3, tracks={"person": 1}, people=1
 )
+
+ENCODER = EncoderSummary(name="osnet", sha256="", width=512)
+MATCH = Match(rank=1, path="g/1.jpg", similarity=0.5, state="unknown")
+QUERY = QueryMatches(query="q/1.jpg", matches=[MATCH])
+INTERVAL = Interval(low=0.25, high=0.5)
+VERIFICATION = VerificationSummary(
+    same_pairs=0,
+    different_pairs=3,
+    auc=None,
+    eer=None,
+    eer_threshold=None,
+    tpr_at_fpr={"0.1": None},
+    fpr=[],
+    tpr=[],
+    thresholds=[],
+    missing="no pair of the same identity",
+)
+EVALUATION = Evaluation(
+    protocol_line="streets: ...",
+    protocol="cross-camera",
+    data="streets",
+    model=ENCODER,
+    queries=4,
+    queries_without_match=1,
+    gallery=9,
+    junk=0,
+    unlabelled=0,
+    mean_average_precision=0.5,
+    mean_inverse_negative_penalty=0.25,
+    cmc=[0.25, 0.5, 0.75],
+    verification=VERIFICATION,
+)
+EMBEDDING_RUN = EmbeddingRun(output="e.parquet", crops=2, model=ENCODER, elapsed_s=0.5)
+MATCH_RUN = MatchRun(output="out", queries=0, gallery=1, top_k=1, model=ENCODER, elapsed_s=0)
+EVALUATION_RUN = EvaluationRun(output="out", evaluation=EVALUATION)
+TOP_RANK_RUN = TopRankRun(output="out", model=ENCODER, queries=1, gallery=2, top_k=1)
+OF_PERSON = [
+    *(ENCODER, MATCH, QUERY, INTERVAL, VERIFICATION, EVALUATION),
+    *(EMBEDDING_RUN, MATCH_RUN, EVALUATION_RUN, TOP_RANK_RUN),
+]
 
 
 def changed(model, **changes):
@@ -205,6 +340,13 @@ def test_numbers_are_finite(value):
     refused(TRACKLET, "finite number", end_s=value)
     refused(FRAME, "finite number", timestamp=value)
     refused(SUMMARY, "finite number", elapsed_s=value)
+    refused(MATCH, "finite number", similarity=value)
+    refused(INTERVAL, "finite number", low=value)
+    refused(INTERVAL, "finite number", high=value)
+    refused(EMBEDDING_RUN, "finite number", elapsed_s=value)
+    refused(MATCH_RUN, "finite number", elapsed_s=value)
+    refused(EVALUATION, "Input should be", mean_average_precision=value)
+    refused(EVALUATION, "Input should be", mean_inverse_negative_penalty=value)
 
 
 @pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity", "1e999"])
@@ -222,7 +364,9 @@ def test_the_sizes_of_a_box():
     assert (BOX.width, BOX.height, BOX.area, BOX.center) == (2, 3, 6, (2, 3.5))
 
 
-@pytest.mark.parametrize("model", [BOX, DETECTION, TRACKED, TRACKLET, FRAME, IMAGE, SUMMARY])
+@pytest.mark.parametrize(
+    "model", [BOX, DETECTION, TRACKED, TRACKLET, FRAME, IMAGE, SUMMARY, *OF_PERSON]
+)
 def test_unknown_fields_are_refused_and_models_are_frozen(model):
     refused(model, "Extra inputs are not permitted", colour="red")
     document = {**json.loads(model.model_dump_json()), "colour": "red"}
@@ -250,6 +394,27 @@ def test_unknown_fields_are_refused_and_models_are_frozen(model):
         (SUMMARY, "frames", [0], [-1]),
         (SUMMARY, "elapsed_s", [0], [-1]),
         (SUMMARY, "people", [0], [-1]),
+        (ENCODER, "width", [1], [0]),
+        (MATCH, "rank", [1], [0]),
+        (MATCH, "state", ["same", "other", "ignored", "unknown"], ["junk", None]),
+        (VERIFICATION, "same_pairs", [0], [-1]),
+        (VERIFICATION, "different_pairs", [0], [-1]),
+        (EVALUATION, "queries", [1], [0]),
+        (EVALUATION, "queries_without_match", [0], [-1]),
+        (EVALUATION, "gallery", [1], [0]),
+        (EVALUATION, "junk", [0], [-1]),
+        (EVALUATION, "unlabelled", [0], [-1]),
+        (EVALUATION, "mean_average_precision", [0, 1], [-1e-9, 1 + 1e-9]),
+        (EVALUATION, "mean_inverse_negative_penalty", [0, 1], [-1e-9, 1 + 1e-9]),
+        (EMBEDDING_RUN, "crops", [0], [-1]),
+        (EMBEDDING_RUN, "elapsed_s", [0], [-1]),
+        (MATCH_RUN, "queries", [0], [-1]),
+        (MATCH_RUN, "gallery", [1], [0]),
+        (MATCH_RUN, "top_k", [1], [0]),
+        (EVALUATION_RUN, "evaluation", [EVALUATION], [None]),
+        (TOP_RANK_RUN, "gallery", [0], [-1]),
+        (TOP_RANK_RUN, "top_k", [1], [0]),
+        (TOP_RANK_RUN, "evaluation", [None, EVALUATION], [0.5]),
     ],
 )
 def test_bounds(model, field, good, bad):
@@ -264,6 +429,33 @@ def test_durations_and_rates():
     assert TRACKLET.duration_s == 0.75
     assert SUMMARY.frames_per_second == 12.5
     assert changed(SUMMARY, elapsed_s=0).frames_per_second == 0
+
+
+def test_ranks_past_the_curve_have_its_last_value():
+    assert [EVALUATION.rank(k) for k in (1, 2, 3, 4, 50)] == [0.25, 0.5, 0.75, 0.75, 0.75]
+    assert changed(EVALUATION, cmc=[1]).rank(20) == 1
+
+
+def test_what_is_not_known_of_people_is_null():
+    document = json.loads(TOP_RANK_RUN.model_dump_json())
+    assert (document["evaluation"], document["no_figures"]) == (None, None)
+    assert json.loads(QUERY.model_dump_json()) == {
+        "query": "q/1.jpg",
+        "identity": None,
+        "camera": None,
+        "matches": [
+            {
+                "rank": 1,
+                "path": "g/1.jpg",
+                "identity": None,
+                "camera": None,
+                "similarity": 0.5,
+                "state": "unknown",
+            }
+        ],
+    }
+    assert json.loads(VERIFICATION.model_dump_json())["tpr_at_fpr"] == {"0.1": None}
+    assert json.loads(EVALUATION.model_dump_json())["reranking"] == "none"
 
 
 def test_the_document_has_plain_names_and_values():

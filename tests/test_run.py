@@ -168,6 +168,8 @@ class Machine:
         write(self.checkout / "pyproject.toml", PYPROJECT)
         write(self.checkout / "object" / "__init__.py", "")
         write(self.checkout / "object" / "cli.py", COMMANDS)
+        write(self.checkout / "person" / "__init__.py", "")
+        write(self.checkout / "person" / "cli.py", "import typer\napp = typer.Typer(help='')")
         write(
             self.checkout / "everyid" / "cli.py", "import typer\nweights_app = typer.Typer(help='')"
         )

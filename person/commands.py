@@ -1,0 +1,152 @@
+"""``person embed``, ``match`` and ``evaluate``: embeddings in files, and their figures."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from everyid.device import choose
+from everyid.errors import InputError
+from everyid.models import EmbeddingRun, EvaluationRun, MatchRun
+from everyid.output import notice, refuse_existing, result_folder, stoppable, whole_file
+from person.config import EmbedConfig, EvaluateConfig, MatchConfig
+from person.curves import draw_curves
+from person.embeddings import read_embeddings, same_space, write_embeddings
+from person.evaluation import evaluate, fitting_protocol, summary_line
+from person.match import top_k
+from person.matches import Matches, refuse_tables, write_tables
+from person.protocol import protocol
+from person.session import Session, default_source, encoder_summary, sides_of
+
+__all__ = ["run_embed", "run_evaluate", "run_match"]
+
+
+def run_embed(config: EmbedConfig) -> EmbeddingRun:
+    """Embeds crops into a file.
+
+    Raises:
+        EveryIDError: The crops, the model, the device or the output cannot be used.
+    """
+    sources = config.sources or (default_source(),)
+    parent = None if config.output is None else config.output.parent
+    with stoppable() as stop, result_folder(parent, "person", "embed") as folder:
+        output = config.output or folder / "embeddings.parquet"
+        refuse_existing(output, overwrite=config.overwrite)
+        session = Session(config, stop)
+        found = session.embed(sources)
+        write_embeddings(output, found, overwrite=config.overwrite)
+        return EmbeddingRun(
+            output=output,
+            crops=len(found),
+            model=session.summary(found),
+            elapsed_s=session.elapsed_s,
+            skipped=session.skipped,
+            interrupted=stop.requested,
+        )
+
+
+def run_match(config: MatchConfig) -> MatchRun:
+    """Finds the top ranks of one file of embeddings in another.
+
+    Raises:
+        EveryIDError: A file, the device or the output cannot be used, or the models differ.
+    """
+    query = read_embeddings(config.query)
+    own: NDArray[np.int64] | None
+    if config.gallery.resolve() == config.query.resolve():
+        gallery, own = query, np.arange(len(query), dtype=np.int64)
+    else:
+        gallery, own = read_embeddings(config.gallery), None
+    same_space(query, gallery)
+    if own is not None and len(gallery) < 2:
+        raise InputError(
+            f"{config.gallery}: nothing to compare the one picture with",
+            hint="expected more rows than the query's own in the gallery",
+        )
+    device = choose(config.device)
+    with result_folder(config.output, "person", "match") as folder:
+        refuse_tables(folder, config.save, overwrite=config.overwrite)
+        started = time.perf_counter()
+        top = top_k(
+            query.vectors,
+            gallery.vectors,
+            k=config.top_k,
+            device=device,
+            exclude=own,
+        )
+        elapsed = time.perf_counter() - started
+        ranks = top.indices.shape[1]
+        _say_fewer(config.top_k, ranks)
+        matches = Matches.of(query.crops, gallery.crops, top, rules=None)
+        return MatchRun(
+            output=folder,
+            queries=len(query.crops),
+            gallery=len(gallery.crops),
+            top_k=ranks,
+            model=encoder_summary(query),
+            elapsed_s=elapsed,
+            outputs=write_tables(matches, folder, config.save, overwrite=config.overwrite),
+        )
+
+
+def _say_fewer(wanted: int, given: int) -> None:
+    if given < wanted:
+        notice(f"--top-k {wanted}: the gallery has only {given} for a query; all are given")
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """What an evaluation writes."""
+
+    document: Path
+    curves: Path
+
+
+def run_evaluate(config: EvaluateConfig) -> EvaluationRun:
+    """Measures how well embeddings rank, and draws the curves.
+
+    Raises:
+        InputError: Nothing can be measured: no labels, no cameras, no query with a match.
+        EveryIDError: A source, the model, the device or the output cannot be used.
+        KeyboardInterrupt: Ctrl-C came before all crops were embedded.
+    """
+    if config.protocol is not None:
+        protocol(config.protocol)  # a wrong name is told before the long work
+    sides = sides_of(config.sources, config.query, config.gallery)
+    with stoppable() as stop, result_folder(config.output, "person", "evaluate") as folder:
+        files = _Files(folder / "evaluation.json", folder / "curves.png")
+        for path in (files.document, files.curves):
+            refuse_existing(path, overwrite=config.overwrite)
+        session = Session(config, stop)
+        query, gallery = session.both(sides)
+        if stop.requested:
+            notice("interrupted before all crops were embedded: nothing is measured")
+            raise KeyboardInterrupt
+        rules = fitting_protocol(config.protocol, query.crops, (gallery or query).crops)
+        found = evaluate(
+            query,
+            gallery,
+            rules=rules,
+            data=sides.name,
+            repeats=config.bootstrap,
+            seed=config.seed,
+            device=session.device,
+        )
+        run = EvaluationRun(
+            output=folder,
+            evaluation=found.evaluation,
+            outputs={"json": files.document, "curves": files.curves},
+            skipped=session.skipped,
+        )
+        with whole_file(files.document, overwrite=config.overwrite) as part:
+            part.write_text(run.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        draw_curves(
+            files.curves,
+            cmc=np.array(found.evaluation.cmc),
+            verification=found.verification,
+            title=f"{summary_line(found.evaluation)} · {found.evaluation.protocol_line}",
+            overwrite=config.overwrite,
+        )
+        return run
