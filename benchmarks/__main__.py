@@ -3,7 +3,7 @@
 import sys
 from importlib import import_module
 
-DOMAINS = ("object",)
+DOMAINS = ("object", "person")
 
 
 def main() -> int:
