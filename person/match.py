@@ -32,6 +32,7 @@ _GROUP = 16
 _EXACT_QUERIES, _EXACT_COLUMNS = 16, 128
 """Pairs scored again at a time: they fit the processor's cache."""
 _CACHED_ROWS = 1024
+_MANY_QUERIES = 2048
 _MOST_KEPT = 256
 """Survivors a query, in units of k, before they are settled: bounds memory on hostile data."""
 _BF16_WORTH = 1 << 24
@@ -185,12 +186,17 @@ class _Search:
         exact = self._gallery[start : start + _GALLERY_BLOCK]
         size = len(exact)
         groups = -(-size // _GROUP)
-        block = exact.bfloat16() if self._reduced else exact
         longest = 1.001 if self._metric == "cosine" else float(exact.norm(dim=1).max())
         # The sum's own rounding in fp32, and |q.g - q'.g'| <= |q| |g - g'| + |q - q'| |g'|.
         error = (exact.shape[1] + 8) * 2.0**-23 * longest * (self._lengths + longest)
+        block = exact
         if self._reduced:
-            error = error + 1.01 * (self._lengths * _rounding(exact, block) + longest * self._lost)
+            # Rounding to nearest loses at most one part in 2^9; how much it lost is less, and worth
+            # a look where many queries have their survivors scored again.
+            block, lost = exact.bfloat16(), longest * 2.0**-9
+            if len(self._query) >= _MANY_QUERIES:
+                block, lost = _rounded(exact)
+            error = error + 1.01 * (self._lengths * lost + longest * self._lost)
         half_squares = exact.square().sum(1) / 2 if self._metric == "euclidean" else None
         self._input_error = torch.maximum(self._input_error, error)
         if size < groups * _GROUP:  # the rest of the last group: rows of nothing
@@ -293,14 +299,19 @@ class _Search:
         return found
 
 
-def _rounding(exact: Tensor, rounded: Tensor) -> float:
-    """The largest length that a row lost by rounding; some rows at a time, within the cache."""
+def _rounded(exact: Tensor) -> tuple[Tensor, float]:
+    """The rows in bf16, and the largest length that one of them lost by that.
+
+    Some rows at a time, so that they are still in the cache when they are looked at again.
+    """
+    rounded = torch.empty_like(exact, dtype=torch.bfloat16)
     lost = 0.0
     for start in range(0, len(exact), _CACHED_ROWS):
         part = slice(start, start + _CACHED_ROWS)
+        rounded[part] = exact[part]
         longest = (exact[part] - rounded[part]).square_().sum(1).max()
         lost = max(lost, math.sqrt(float(longest)))
-    return lost
+    return rounded, lost
 
 
 def _numpy_scores(

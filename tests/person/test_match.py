@@ -26,8 +26,8 @@ def random_vectors(count: int, width: int, seed: int) -> NDArray[np.float32]:
     return unit(np.random.default_rng(seed).standard_normal((count, width)))
 
 
-@pytest.fixture
-def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(params=[1, 1000])
+def small_blocks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Blocks so small that a few dozen vectors cross every border, and bf16 from the start."""
     monkeypatch.setattr(match, "_QUERIES", 16)
     monkeypatch.setattr(match, "_QUERY_BLOCK", 7)
@@ -36,6 +36,7 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(match, "_EXACT_QUERIES", 3)
     monkeypatch.setattr(match, "_EXACT_COLUMNS", 5)
     monkeypatch.setattr(match, "_BF16_WORTH", 0)
+    monkeypatch.setattr(match, "_MANY_QUERIES", request.param)
 
 
 def agree(
