@@ -7,7 +7,16 @@ import typer
 if TYPE_CHECKING:
     from everyid.weights import VerifyResult
 
-__all__ = ["app", "weights_app"]
+__all__ = [
+    "AsJson",
+    "DeviceName",
+    "Overwrite",
+    "Quiet",
+    "app",
+    "leave",
+    "split_list",
+    "weights_app",
+]
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="EveryID's shared commands.")
 weights_app = typer.Typer(
@@ -24,12 +33,29 @@ Names = Annotated[
         show_default=False,
     ),
 ]
-AsJson = Annotated[
-    bool, typer.Option("--json", help="Print one JSON document. Default: off, text for people.")
+DeviceName = Annotated[
+    str, typer.Option("--device", help="auto, cpu, cuda, cuda:N or mps.", metavar="DEVICE")
 ]
-Quiet = Annotated[
-    bool, typer.Option("--quiet", help="No notices, no progress bar. Default: off, both shown.")
-]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace results that exist.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document, not text.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No notices, no progress bar.")]
+
+
+def split_list(values: str) -> tuple[str, ...]:
+    """A comma list as its parts.
+
+    >>> split_list("video, csv,")
+    ('video', 'csv')
+    """
+    return tuple(part.strip() for part in values.split(",") if part.strip())
+
+
+def leave(*, skipped: bool, interrupted: bool) -> None:
+    """Exits with 130 after Ctrl-C, and with 1 when a source could not be used."""
+    if interrupted:
+        raise typer.Exit(130)
+    if skipped:
+        raise typer.Exit(1)
 
 
 @weights_app.command("list")

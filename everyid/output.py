@@ -34,6 +34,7 @@ from everyid.settings import settings
 __all__ = [
     "Advance",
     "Stop",
+    "counted",
     "fresh_folder",
     "hint",
     "notice",
@@ -109,6 +110,15 @@ def result(value: BaseModel | list[BaseModel] | str) -> None:
         text = value.model_dump_json(indent=2)
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
+
+
+def counted(number: int, noun: str, plural: str | None = None) -> str:
+    """A number with its noun.
+
+    >>> counted(1, "frame"), counted(2000, "person", "people")
+    ('1 frame', '2,000 people')
+    """
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
 class Advance(Protocol):

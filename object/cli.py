@@ -5,6 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from everyid.cli import AsJson, DeviceName, Overwrite, Quiet, leave, split_list
+from everyid.output import counted
+
 if TYPE_CHECKING:
     from everyid.models import DetectionRun, SourceSummary, TrackingRun, VideoRun
 
@@ -45,9 +48,6 @@ Model = Annotated[
         help="Detector: a name (`weights list`), a .pt of ultralytics, a .onnx of YOLOX, "
         "a transformers folder or owner/repository.",
     ),
-]
-DeviceName = Annotated[
-    str, typer.Option("--device", help="auto, cpu, cuda, cuda:N or mps.", metavar="DEVICE")
 ]
 Classes = Annotated[
     str,
@@ -96,15 +96,13 @@ FrameRate = Annotated[
         show_default=False,
     ),
 ]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace results that exist.")]
+
 TrustWeights = Annotated[
     bool,
     typer.Option(
         "--trust-weights", help="Load a .pt that runs code of its own. Only if you trust it."
     ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document, not text.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No notices, no progress bar.")]
 
 _DEFAULT_MODEL = "yolov8n"
 
@@ -146,7 +144,7 @@ def detection(
         sources=tuple(source or ()),
         output=output,
         overwrite=overwrite,
-        save=_split(save),
+        save=split_list(save),
         model=model,
         device=device,
         batch_size=batch_size,
@@ -158,7 +156,7 @@ def detection(
     )
     run = run_detection(config, keep_images=json)
     out.result(run if json else _detection_text(run))
-    _leave(skipped=bool(run.skipped), interrupted=run.interrupted)
+    leave(skipped=bool(run.skipped), interrupted=run.interrupted)
 
 
 @app.command()
@@ -203,7 +201,7 @@ def video(
         sources=tuple(source or ()),
         output=output,
         overwrite=overwrite,
-        save=_split(save),
+        save=split_list(save),
         model=model,
         device=device,
         batch_size=batch_size,
@@ -220,7 +218,7 @@ def video(
     )
     run = run_video(config)
     out.result(run if json else _video_text(run))
-    _leave(skipped=bool(run.skipped), interrupted=run.interrupted)
+    leave(skipped=bool(run.skipped), interrupted=run.interrupted)
 
 
 @app.command()
@@ -291,7 +289,7 @@ def tracking(
         sources=tuple(source or ()),
         output=output,
         overwrite=overwrite,
-        save=_split(save),
+        save=split_list(save),
         model=model,
         device=device,
         batch_size=batch_size,
@@ -312,7 +310,7 @@ def tracking(
     )
     run = run_tracking(config)
     out.result(run if json else _tracking_text(run))
-    _leave(skipped=bool(run.skipped), interrupted=run.interrupted)
+    leave(skipped=bool(run.skipped), interrupted=run.interrupted)
 
 
 @app.command("tests", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -329,36 +327,10 @@ def tests(context: typer.Context) -> None:
     raise typer.Exit(run_tests(["tests/object", "object"], list(context.args)))
 
 
-def _split(values: str) -> tuple[str, ...]:
-    """A comma list as its parts.
-
-    >>> _split("video, csv,")
-    ('video', 'csv')
-    """
-    return tuple(part.strip() for part in values.split(",") if part.strip())
-
-
 def _classes(values: str) -> tuple[str, ...]:
     """The classes of a comma list; none, which keeps all, for "all"."""
-    parts = _split(values)
+    parts = split_list(values)
     return () if "all" in [part.lower() for part in parts] else parts
-
-
-def _leave(*, skipped: bool, interrupted: bool) -> None:
-    """Exits with 130 after Ctrl-C, and with 1 when a source could not be used."""
-    if interrupted:
-        raise typer.Exit(130)
-    if skipped:
-        raise typer.Exit(1)
-
-
-def _count(number: int, noun: str, plural: str | None = None) -> str:
-    """A number with its noun.
-
-    >>> _count(1, "frame"), _count(2, "person", "people")
-    ('1 frame', '2 people')
-    """
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
 def _counts(counts: dict[str, int]) -> str:
@@ -373,7 +345,7 @@ def _counts(counts: dict[str, int]) -> str:
 def _source_lines(summary: "SourceSummary", found: str) -> list[str]:
     """A source's summary for people: what was found, how fast, and where the files are."""
     head = (
-        f"{summary.source}: {_count(summary.frames, 'frame')} ({summary.duration_s:.1f} s) "
+        f"{summary.source}: {counted(summary.frames, 'frame')} ({summary.duration_s:.1f} s) "
         f"in {summary.elapsed_s:.1f} s, {summary.frames_per_second:.1f} frames/s"
     )
     lines = [head + (", interrupted" if summary.interrupted else ""), f"  found    {found}"]
@@ -381,11 +353,11 @@ def _source_lines(summary: "SourceSummary", found: str) -> list[str]:
 
 
 def _skipped_lines(skipped: dict[str, str]) -> list[str]:
-    return [f"skipped {_count(len(skipped), 'file')}"] if skipped else []
+    return [f"skipped {counted(len(skipped), 'file')}"] if skipped else []
 
 
 def _detection_text(run: "DetectionRun") -> str:
-    head = f"{_count(run.image_count, 'image')}: {_counts(run.boxes)}"
+    head = f"{counted(run.image_count, 'image')}: {_counts(run.boxes)}"
     interrupted = ["interrupted"] if run.interrupted else []
     return "\n".join([head, *_skipped_lines(run.skipped), *interrupted, f"results in {run.output}"])
 
@@ -393,7 +365,7 @@ def _detection_text(run: "DetectionRun") -> str:
 def _video_text(run: "VideoRun") -> str:
     lines: list[str] = []
     for summary in run.sources:
-        lines += _source_lines(summary, _count(summary.boxes, "box", "boxes"))
+        lines += _source_lines(summary, counted(summary.boxes, "box", "boxes"))
     return "\n".join([*lines, *_skipped_lines(run.skipped), f"results in {run.output}"])
 
 
@@ -402,7 +374,7 @@ def _tracking_text(run: "TrackingRun") -> str:
     for one in run.sources:
         summary = one.summary
         others = {name: n for name, n in summary.tracks.items() if name != "person"}
-        found = _count(summary.people, "person", "people")
+        found = counted(summary.people, "person", "people")
         found += f", {_counts(others)}" if others else ""
         longest = summary.longest_track
         if longest is not None:

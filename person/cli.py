@@ -5,6 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
+from everyid.cli import AsJson, DeviceName, Overwrite, Quiet, leave, split_list
+
 __all__ = ["app"]
 
 app = typer.Typer(
@@ -65,9 +67,6 @@ Model = Annotated[
         help="Network: a name (`person models`), an OpenVINO .xml, a .onnx, or a .pt, .pth or "
         ".safetensors checkpoint.",
     ),
-]
-DeviceName = Annotated[
-    str, typer.Option("--device", help="auto, cpu, cuda, cuda:N or mps.", metavar="DEVICE")
 ]
 BatchSize = Annotated[
     int | None,
@@ -164,9 +163,6 @@ ProtocolName = Annotated[
         show_default=False,
     ),
 ]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace results that exist.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document, not text.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No notices, no progress bar.")]
 
 
 @app.command("everyid")
@@ -230,14 +226,14 @@ def top_rank(
         top_k=top_k,
         protocol=protocol,
         output=output,
-        save=_split(save),
+        save=split_list(save),
         pictures=pictures,
         **_encoding(locals()),
         overwrite=overwrite,
     )
     run = run_top_rank(config, list_all=json)
     out.result(run if json else top_rank_text(run))
-    _leave(skipped=bool(run.skipped), interrupted=run.interrupted)
+    leave(skipped=bool(run.skipped), interrupted=run.interrupted)
 
 
 @app.command()
@@ -293,7 +289,7 @@ def embed(
     )
     run = run_embed(config)
     out.result(run if json else embed_text(run))
-    _leave(skipped=bool(run.skipped), interrupted=run.interrupted)
+    leave(skipped=bool(run.skipped), interrupted=run.interrupted)
 
 
 @app.command()
@@ -338,7 +334,7 @@ def match(
         gallery=gallery,
         top_k=top_k,
         output=output,
-        save=_split(save),
+        save=split_list(save),
         device=device,
         overwrite=overwrite,
     )
@@ -404,7 +400,7 @@ def evaluate(
     )
     run = run_evaluate(config)
     out.result(run if json else evaluate_text(run))
-    _leave(skipped=bool(run.skipped), interrupted=False)
+    leave(skipped=bool(run.skipped), interrupted=False)
 
 
 @app.command()
@@ -448,15 +444,6 @@ def _encoding(options: dict[str, Any]) -> dict[str, object]:
     }
 
 
-def _split(values: str) -> tuple[str, ...]:
-    """A comma list as its parts.
-
-    >>> _split("csv, parquet,")
-    ('csv', 'parquet')
-    """
-    return tuple(part.strip() for part in values.split(",") if part.strip())
-
-
 def _size(text: str | None) -> tuple[int, int] | None:
     """``HxW`` as (H, W).
 
@@ -486,11 +473,3 @@ def _numbers(text: str | None, option: str) -> tuple[float, ...] | None:
     if len(numbers) != 3:
         raise typer.BadParameter(f"{option}: expected three numbers such as 0.5,0.5,0.5")
     return numbers
-
-
-def _leave(*, skipped: bool, interrupted: bool) -> None:
-    """Exits with 130 after Ctrl-C, and with 1 when a crop could not be used."""
-    if interrupted:
-        raise typer.Exit(130)
-    if skipped:
-        raise typer.Exit(1)

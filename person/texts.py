@@ -8,15 +8,16 @@ from everyid.models import (
     QueryMatches,
     TopRankRun,
 )
+from everyid.output import counted
 from person.evaluation import summary_line
 
-__all__ = ["count", "embed_text", "evaluate_text", "match_text", "top_rank_text"]
+__all__ = ["embed_text", "evaluate_text", "match_text", "top_rank_text"]
 
 
 def embed_text(run: EmbeddingRun) -> str:
     """How many crops, how fast, and where they are."""
     rate = run.crops / run.elapsed_s if run.elapsed_s > 0 else 0.0
-    head = f"{count(run.crops, 'crop')} in {run.elapsed_s:.1f} s, {rate:.1f} crops/s"
+    head = f"{counted(run.crops, 'crop')} in {run.elapsed_s:.1f} s, {rate:.1f} crops/s"
     interrupted = ["interrupted"] if run.interrupted else []
     last = f"{run.model.width} values each in {run.output}"
     return "\n".join([head, *_skipped_lines(run.skipped), *interrupted, last])
@@ -28,17 +29,8 @@ def evaluate_text(run: EvaluationRun) -> str:
     return "\n".join([*lines, f"results in {run.output}"])
 
 
-def count(number: int, noun: str, plural: str | None = None) -> str:
-    """A number with its noun.
-
-    >>> count(1, "crop"), count(2000, "query", "queries")
-    ('1 crop', '2,000 queries')
-    """
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
-
-
 def _skipped_lines(skipped: dict[str, str]) -> list[str]:
-    return [f"skipped {count(len(skipped), 'file')}"] if skipped else []
+    return [f"skipped {counted(len(skipped), 'file')}"] if skipped else []
 
 
 def _evaluation_lines(found: Evaluation) -> list[str]:
@@ -62,7 +54,7 @@ def top_rank_text(run: TopRankRun) -> str:
     """The figures or why there are none, and the matches of a single query."""
     lines = [line for found in run.matches for line in (found.query, *_ranked_lines(found))]
     lines.append(
-        f"{count(run.queries, 'query', 'queries')}, gallery of {run.gallery:,}, "
+        f"{counted(run.queries, 'query', 'queries')}, gallery of {run.gallery:,}, "
         f"the best {run.top_k} of each"
     )
     if run.evaluation is not None:
@@ -77,7 +69,7 @@ def top_rank_text(run: TopRankRun) -> str:
 def match_text(run: MatchRun) -> str:
     """How much was compared, how fast, and where the tables are."""
     head = (
-        f"{count(run.queries, 'query', 'queries')}, gallery of {run.gallery:,}, "
+        f"{counted(run.queries, 'query', 'queries')}, gallery of {run.gallery:,}, "
         f"the best {run.top_k} of each in {run.elapsed_s:.2f} s"
     )
     return "\n".join([head, *(str(path) for path in run.outputs.values())])

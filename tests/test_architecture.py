@@ -148,7 +148,7 @@ def may_import(importer: Module, target: str) -> bool:
     if room not in rooms():
         return True
     if "cli" in target.split(".")[1:]:
-        return importer.is_cli and room == importer.room
+        return importer.is_cli and room in {FLOOR, importer.room}
     friends = (importer.room, room) in FRIENDS or importer.room in COMPOSERS
     return room in {FLOOR, importer.room} or friends
 

@@ -10,7 +10,7 @@ import pytest
 from everyid.errors import WeightsError
 from everyid.models import DetectionRun, TrackingRun, VideoRun
 from everyid.settings import PROJECT_FOLDER
-from object import cli, session
+from object import session
 from tests.object.scenes import at, files_in, picture
 
 COMMANDS = ("detection", "video", "tracking")
@@ -298,13 +298,3 @@ def test_the_command_tests_hands_words_to_pytest(everyid, monkeypatch):
     monkeypatch.setattr("everyid.testing.run_tests", run_tests)
     assert everyid("object", "tests", "-k", "movement", "-x").code == 5
     assert seen == [(["tests/object", "object"], ["-k", "movement", "-x"])]
-
-
-def test_exit_codes_of_a_run():
-    from typer import Exit
-
-    cli._leave(skipped=False, interrupted=False)
-    for skipped, interrupted, code in ((True, False, 1), (False, True, 130), (True, True, 130)):
-        with pytest.raises(Exit) as caught:
-            cli._leave(skipped=skipped, interrupted=interrupted)
-        assert caught.value.exit_code == code

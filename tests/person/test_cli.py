@@ -327,13 +327,3 @@ def test_the_command_tests_hands_words_to_pytest(everyid, monkeypatch):
     monkeypatch.setattr("everyid.testing.run_tests", run_tests)
     assert everyid("tests", "-k", "metrics", "-x").code == 5
     assert seen == [(["tests/person", "person"], ["-k", "metrics", "-x"])]
-
-
-def test_exit_codes_of_a_run():
-    from typer import Exit
-
-    cli._leave(skipped=False, interrupted=False)
-    for skipped, interrupted, code in ((True, False, 1), (False, True, 130), (True, True, 130)):
-        with pytest.raises(Exit) as caught:
-            cli._leave(skipped=skipped, interrupted=interrupted)
-        assert caught.value.exit_code == code

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import pytest
-
 from everyid.models import (
     EmbeddingRun,
     EncoderSummary,
@@ -14,7 +12,7 @@ from everyid.models import (
     QueryMatches,
     TopRankRun,
 )
-from person.texts import count, embed_text, evaluate_text, match_text, top_rank_text
+from person.texts import embed_text, evaluate_text, match_text, top_rank_text
 
 MODEL = EncoderSummary(name="net", sha256="", width=8)
 FOUND = Evaluation(
@@ -37,13 +35,6 @@ FIGURES = "Rank-1 25.0, Rank-5 75.0, Rank-10 75.0, Rank-20 75.0, mAP 50.0, mINP 
 def top_rank(**values):
     whole = {"output": Path("out"), "model": MODEL, "queries": 2, "gallery": 1000, "top_k": 20}
     return TopRankRun(**(whole | values))
-
-
-@pytest.mark.parametrize(
-    ("number", "text"), [(0, "0 crops"), (1, "1 crop"), (2, "2 crops"), (1234, "1,234 crops")]
-)
-def test_count(number, text):
-    assert count(number, "crop") == text
 
 
 def test_embed_text():
