@@ -1,3 +1,6 @@
+import json
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -5,6 +8,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from everyid.errors import InputError, ShapeError
+from everyid.settings import PROJECT_FOLDER
 from person import metrics
 from person.metrics import Ranking, Truth, evaluate_ranking, evaluate_scores
 from tests.reference.ranking import measured
@@ -142,6 +146,26 @@ def test_the_published_figures_by_hand() -> None:
     assert found.average_precision[0] == pytest.approx((1 + 2 / 3 + 3 / 6) / 3)
     assert found.inverse_negative_penalty[0] == pytest.approx(0.5)
     assert found.cmc_curve.tolist() == [1, 1, 1, 1]
+
+
+GOLDEN = json.loads((PROJECT_FOLDER / "tests/golden/ranking_torchreid.json").read_text())["cases"]
+
+
+@pytest.mark.parametrize("case", GOLDEN, ids=lambda case: f"seed {case['seed']}")
+def test_equals_torchreid_where_scores_differ(case: dict[str, Any]) -> None:
+    random = np.random.default_rng(case["seed"])
+    queries, gallery = case["queries"], case["gallery"]
+    scores = random.permutation(queries * gallery).reshape(queries, gallery).astype(np.float32)
+    identities, cameras = case["identities"], case["cameras"]
+    truth = Truth(
+        random.integers(0, identities, queries),
+        random.integers(0, identities, gallery),
+        random.integers(0, cameras, queries),
+        random.integers(0, cameras, gallery),
+    )
+    found = evaluate_scores(scores, truth=truth, max_rank=20)
+    np.testing.assert_allclose(found.cmc_curve, case["cmc"], atol=1e-6)
+    assert found.mean_average_precision == pytest.approx(case["mAP"], abs=1e-6)
 
 
 def test_single_shot_draws() -> None:
