@@ -28,7 +28,8 @@ Sources = Annotated[
         "-s",
         readable=False,  # checked where it is read, with our own words and exit code
         help="Crops of people: file, folder (searched through), .txt or Parquet list; may be given "
-        "several times. Default: tmp/datasets/people.",
+        "several times. To rank or measure, also one file of embeddings. "
+        "Default: tmp/datasets/people.",
         show_default=False,
     ),
 ]
