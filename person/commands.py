@@ -10,10 +10,18 @@ from numpy.typing import NDArray
 from everyid.device import choose
 from everyid.errors import InputError
 from everyid.models import EmbeddingRun, EvaluationRun, MatchRun
-from everyid.output import notice, refuse_existing, result_folder, stoppable, whole_file
+from everyid.output import (
+    notice,
+    part_of,
+    refuse_existing,
+    result_folder,
+    stoppable,
+    warn,
+    whole_file,
+)
 from person.config import EmbedConfig, EvaluateConfig, MatchConfig
 from person.curves import draw_curves
-from person.embeddings import read_embeddings, same_space, write_embeddings
+from person.embeddings import Embeddings, read_embeddings, same_space, write_embeddings
 from person.evaluation import evaluate, fitting_protocol, summary_line
 from person.match import top_k
 from person.matches import Matches, refuse_tables, write_tables
@@ -26,6 +34,9 @@ __all__ = ["run_embed", "run_evaluate", "run_match"]
 def run_embed(config: EmbedConfig) -> EmbeddingRun:
     """Embeds crops into a file.
 
+    After Ctrl-C what is done lies in a hidden part beside it, and the next run with the same
+    output, network and input goes on from there.
+
     Raises:
         EveryIDError: The crops, the model, the device or the output cannot be used.
     """
@@ -35,16 +46,33 @@ def run_embed(config: EmbedConfig) -> EmbeddingRun:
         output = config.output or folder / "embeddings.parquet"
         refuse_existing(output, overwrite=config.overwrite)
         session = Session(config, stop)
-        found = session.embed(sources)
-        write_embeddings(output, found, overwrite=config.overwrite)
+        part = part_of(output.with_stem(f"{output.stem}.{session.code}"))
+        found = session.embed(sources, _unfinished(part))
+        if stop.requested:
+            write_embeddings(part, found, overwrite=True)
+            notice(f"not whole yet: the same command with --output {output} goes on from here")
+        else:
+            write_embeddings(output, found, overwrite=config.overwrite)
+            part.unlink(missing_ok=True)
         return EmbeddingRun(
-            output=output,
+            output=part if stop.requested else output,
             crops=len(found),
             model=session.summary(found),
             elapsed_s=session.elapsed_s,
             skipped=session.skipped,
             interrupted=stop.requested,
         )
+
+
+def _unfinished(part: Path) -> Embeddings | None:
+    """What an interrupted run left, if that can be used."""
+    if not part.exists():
+        return None
+    try:
+        return read_embeddings(part)
+    except InputError as error:
+        warn(f"beginning anew: {error}")
+        return None
 
 
 def run_match(config: MatchConfig) -> MatchRun:

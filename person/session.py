@@ -1,12 +1,15 @@
 """What every command sets up first: which crops, which network, and their embeddings."""
 
+import hashlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet
+from numpy.typing import NDArray
 
 from everyid.device import Device, choose
 from everyid.errors import InputError
@@ -128,6 +131,17 @@ def encoder_summary(found: Embeddings, fed: str | None = None) -> EncoderSummary
     return EncoderSummary(name=found.model, sha256=found.model_sha256, width=found.width, input=fed)
 
 
+def _in_order(crops: Crops, parts: list[Embeddings]) -> Embeddings:
+    """The embeddings of those crops that have one, in the order of the crops."""
+    there: dict[str, NDArray[np.float32]] = {}
+    for part in parts:
+        there |= dict(zip(part.crops.paths, part.vectors, strict=True))
+    rows = [row for row, path in enumerate(crops.paths) if path in there]
+    vectors = np.stack([there[crops.paths[row]] for row in rows])
+    chosen = crops.select(np.array(rows, np.intp))
+    return Embeddings(chosen, vectors, parts[0].model, parts[0].model_sha256)
+
+
 @dataclass
 class Session:
     """A command's device and network, and what could not be read.
@@ -167,19 +181,39 @@ class Session:
         notice(f"{encoder.name} on {self.device}")
         return encoder
 
+    @property
+    def code(self) -> str:
+        """Stands for the network, what it is fed, and its precision: 8 hex digits."""
+        encoder, precision = self.encoder, self.config.precision or self.device.precision
+        text = f"{encoder.sha256} {describe_input(encoder.input)} {precision}"
+        return hashlib.sha256(text.encode()).hexdigest()[:8]
+
     def summary(self, found: Embeddings) -> EncoderSummary:
         """The network behind embeddings; with what it is fed when it ran here."""
         ran = "encoder" in vars(self)
         return encoder_summary(found, describe_input(self.encoder.input) if ran else None)
 
-    def embed(self, paths: tuple[Path, ...]) -> Embeddings:
+    def embed(self, paths: tuple[Path, ...], done: Embeddings | None = None) -> Embeddings:
         """The embeddings of crops, folders and lists of them.
+
+        Args:
+            paths: The sources.
+            done: Some of them from an earlier run of the same ``code``; they are not made again.
 
         Raises:
             EveryIDError: The network, or all of the crops, cannot be used.
             KeyboardInterrupt: Ctrl-C came before the first crop was embedded.
         """
-        return self._embedded(self._crops(paths), "crops")
+        crops = self._crops(paths)
+        if done is None:
+            return self._embedded(crops, "crops")
+        there = {path: row for row, path in enumerate(done.crops.paths)}
+        new = [row for row, path in enumerate(crops.paths) if path not in there]
+        notice(f"{len(crops) - len(new):,} of {len(crops):,} crops were embedded before")
+        parts = [done]
+        if new:
+            parts.append(self._embedded(crops.select(np.array(new, np.intp)), "crops"))
+        return _in_order(crops, parts)
 
     def both(self, sides: Sides) -> tuple[Embeddings, Embeddings | None]:
         """The embeddings of queries and gallery; None for a set that is its own gallery.

@@ -39,7 +39,7 @@ def run_top_rank(config: TopRankConfig, *, list_all: bool = False) -> TopRankRun
     Raises:
         InputError: No crop can be read, or there is nothing to compare it with.
         EveryIDError: The model, the device or the output cannot be used.
-        KeyboardInterrupt: Ctrl-C came before there was anything to compare.
+        KeyboardInterrupt: Ctrl-C came before all crops were embedded.
     """
     if config.protocol is not None:
         protocol(config.protocol)  # a wrong name is told before the long work
@@ -48,13 +48,14 @@ def run_top_rank(config: TopRankConfig, *, list_all: bool = False) -> TopRankRun
         targets = _Targets(folder, config)
         session = Session(config, stop)
         query, gallery = session.both(sides)
+        if stop.requested:
+            notice("interrupted before all crops were embedded: nothing is ranked")
+            raise KeyboardInterrupt
         others = query if gallery is None else gallery
         own = None if gallery is None else own_rows(query.crops, gallery.crops)
         if gallery is None:
             own = np.arange(len(query), dtype=np.int64)
         if own is not None and len(others) < 2:
-            if stop.requested:
-                raise KeyboardInterrupt
             raise InputError(
                 f"{sides.name}: nothing to compare the one picture with",
                 hint="name a folder with more pictures, or --query and --gallery",
@@ -92,8 +93,6 @@ def _figures(
     session: Session,
 ) -> tuple[Evaluation | None, str | None]:
     """The evaluation, or why there is none; a protocol that was asked for has to work."""
-    if session.stop.requested:
-        return None, "interrupted before all crops were embedded"
     if config.protocol is None and len(query) == 1:
         return None, None
     if config.protocol is None and not any(query.crops.identities):

@@ -102,16 +102,44 @@ def test_embed_reads_a_list_again(everyid, colour, people, embedded, tmp_path):
     assert not np.allclose(again.vectors, before.vectors, atol=0.05)
 
 
-def test_embed_interrupted(everyid, colour, crowd, tmp_path, interrupt):
+def test_embed_goes_on_where_it_was_interrupted(everyid, colour, crowd, tmp_path, interrupt):
+    whole, out = tmp_path / "whole.parquet", tmp_path / "new" / "out.parquet"
+    words = ("embed", "-s", crowd, "-m", colour, "--batch-size", 1)
+    assert everyid(*words, "-o", whole).code == 0
     interrupt(3)
-    out = tmp_path / "new" / "out.parquet"
-    done = everyid("embed", "-s", crowd, "-m", colour, "-o", out, "--batch-size", 1, "--json")
+    done = everyid(*words, "-o", out, "--json")
     assert done.code == 130
     run = EmbeddingRun.model_validate_json(done.out)
     assert run.interrupted
     assert 3 <= run.crops < 42
-    assert len(read_embeddings(out)) == run.crops
-    assert files_in(out.parent) == ["out.parquet"]
+    assert len(read_embeddings(run.output)) == run.crops
+    assert files_in(out.parent) == [run.output.name]
+    assert f"with --output {out} goes on from here" in done.err
+    other = everyid(*words, "-o", out.with_name("bgr.parquet"), "--colour", "bgr")
+    assert "embedded before" not in other.err  # neither another output nor another input
+    again = everyid(*words, "-o", out)
+    assert again.code == 0
+    assert f"{run.crops} of 42 crops were embedded before" in again.err
+    assert files_in(out.parent) == ["bgr.parquet", "out.parquet"]
+    found, wanted = read_embeddings(out), read_embeddings(whole)
+    assert found.crops == wanted.crops
+    np.testing.assert_allclose(found.vectors, wanted.vectors, atol=1e-6)
+
+
+def test_a_part_of_another_input_or_a_damaged_one_is_left_alone(
+    everyid, colour, crowd, tmp_path, interrupt
+):
+    out = tmp_path / "out.npz"
+    words = ("embed", "-s", crowd, "-m", colour, "-o", out, "--batch-size", 1)
+    interrupt(3)
+    part = EmbeddingRun.model_validate_json(everyid(*words, "--json").out).output
+    assert "embedded before" not in everyid(*words, "--colour", "bgr").err
+    out.unlink()
+    part.write_bytes(b"PK nothing")
+    done = everyid(*words)
+    assert done.code == 0
+    assert "warning: beginning anew: " in done.err
+    assert files_in(tmp_path) == ["out.npz"]
 
 
 def test_embed_interrupted_at_once(everyid, colour, crowd, tmp_path, interrupt):
