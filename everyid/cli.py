@@ -36,9 +36,15 @@ Names = Annotated[
 DeviceName = Annotated[
     str, typer.Option("--device", help="auto, cpu, cuda, cuda:N or mps.", metavar="DEVICE")
 ]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace results that exist.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document, not text.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No notices, no progress bar.")]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace results that exist. Default: off.")
+]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print one JSON document. Default: off, text.")
+]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="No notices, no progress bar. Default: off.")
+]
 
 
 def split_list(values: str) -> tuple[str, ...]:

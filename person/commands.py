@@ -46,8 +46,9 @@ def run_embed(config: EmbedConfig) -> EmbeddingRun:
         output = config.output or folder / "embeddings.parquet"
         refuse_existing(output, overwrite=config.overwrite)
         session = Session(config, stop)
+        crops = session.crops(sources)
         part = part_of(output.with_stem(f"{output.stem}.{session.code}"))
-        found = session.embed(sources, _unfinished(part))
+        found = session.embed(crops, _unfinished(part))
         if stop.requested:
             write_embeddings(part, found, overwrite=True)
             notice(f"not whole yet: the same command with --output {output} goes on from here")

@@ -193,18 +193,17 @@ class Session:
         ran = "encoder" in vars(self)
         return encoder_summary(found, describe_input(self.encoder.input) if ran else None)
 
-    def embed(self, paths: tuple[Path, ...], done: Embeddings | None = None) -> Embeddings:
-        """The embeddings of crops, folders and lists of them.
+    def embed(self, crops: Crops, done: Embeddings | None = None) -> Embeddings:
+        """The embeddings of crops.
 
         Args:
-            paths: The sources.
+            crops: At least one.
             done: Some of them from an earlier run of the same ``code``; they are not made again.
 
         Raises:
             EveryIDError: The network, or all of the crops, cannot be used.
             KeyboardInterrupt: Ctrl-C came before the first crop was embedded.
         """
-        crops = self._crops(paths)
         if done is None:
             return self._embedded(crops, "crops")
         there = {path: row for row, path in enumerate(done.crops.paths)}
@@ -233,14 +232,20 @@ class Session:
         same_space(left, right)
         return left, right
 
-    def _crops(self, paths: tuple[Path, ...]) -> Crops:
+    def crops(self, paths: tuple[Path, ...]) -> Crops:
+        """The crops that files, folders and lists stand for, with their labels.
+
+        Raises:
+            InputError: There are none, or a source cannot be read.
+            ConfigError: A pattern is wrong, or fits no crop.
+        """
         config = self.config
         return find_crops(paths, id_pattern=config.id_pattern, camera_pattern=config.camera_pattern)
 
     def _found(self, paths: tuple[Path, ...]) -> Crops | Embeddings:
         files = [path for path in paths if is_embeddings(path)]
         if not files:
-            return self._crops(paths)
+            return self.crops(paths)
         if len(paths) > 1:
             raise InputError(
                 f"{files[0]}: a file of embeddings, among {len(paths)} sources",

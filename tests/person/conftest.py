@@ -64,7 +64,7 @@ def embedded(tmp_path_factory, colour, crowd):
     folder = tmp_path_factory.mktemp("embedded")
     session = Session(EncodingConfig(model=str(colour), device="cpu"), output.Stop())
     for part, name in (("query", "query.parquet"), ("bounding_box_test", "gallery.npz")):
-        write_embeddings(folder / name, session.embed((crowd / part,)))
+        write_embeddings(folder / name, session.embed(session.crops((crowd / part,))))
     return folder
 
 

@@ -122,7 +122,7 @@ def test_skipped_files_are_named(opened, people, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(session, "_TOLD", 2)
     for number in range(5):
         (tmp_path / f"{number}.png").write_text("no picture")
-    found = opened.embed((people, tmp_path))
+    found = opened.embed(opened.crops((people, tmp_path)))
     assert len(found) == 6
     assert list(opened.skipped) == [str(tmp_path / f"{number}.png") for number in range(5)]
     warnings = [line for line in capsys.readouterr().err.splitlines() if line.startswith("warning")]
@@ -136,7 +136,7 @@ def test_skipped_files_are_named(opened, people, tmp_path, capsys, monkeypatch):
 def test_ctrl_c_before_the_first_crop(opened, people):
     opened.stop.requested = True
     with pytest.raises(KeyboardInterrupt):
-        opened.embed((people,))
+        opened.embed(opened.crops((people,)))
 
 
 def test_patterns_reach_the_names(colour, tmp_path):
@@ -144,5 +144,6 @@ def test_patterns_reach_the_names(colour, tmp_path):
     config = EncodingConfig(
         model=str(colour), id_pattern=r"x_(\d)", camera_pattern=r"cam(\d)", device="cpu"
     )
-    found = Session(config, Stop()).embed((tmp_path,))
+    opened = Session(config, Stop())
+    found = opened.embed(opened.crops((tmp_path,)))
     assert (found.crops.identities, found.crops.cameras) == (("7",), ("3",))
