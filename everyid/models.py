@@ -222,7 +222,7 @@ class EncoderSummary(Model):
     """The network behind embeddings."""
 
     name: str
-    sha256: str = Field(description="of its weights; empty when not known")
+    sha256: str = Field(description="of its weights and what they are fed; empty: not known")
     width: int = Field(ge=1, description="D, the length of an embedding")
     input: str | None = Field(default=None, description="what it is fed, in words")
 

@@ -110,7 +110,7 @@ def _lengths(vectors: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
 
 
 def same_space(a: Embeddings, b: Embeddings) -> None:
-    """Checks that two sets of vectors can be compared: one model made both.
+    """Checks that two sets of vectors can be compared: one model, fed alike, made both.
 
     Raises:
         InputError: They differ in width or in the checksum of the model.
@@ -122,8 +122,8 @@ def same_space(a: Embeddings, b: Embeddings) -> None:
         for side in (a, b)
     )
     raise InputError(
-        f"embeddings of different models cannot be compared: {one} and {other}",
-        hint="embed both sides again with one --model",
+        f"embeddings of different models or inputs cannot be compared: {one} and {other}",
+        hint="embed both sides again with one --model and the same options",
     )
 
 

@@ -120,7 +120,8 @@ class NetworkEncoder:
     Args:
         network: Takes uint8 (B, H, W, 3) in BGR and gives one output, (B, D) or (B, D, 1, 1).
         name: What the network is called.
-        sha256: Of the file with its weights.
+        sha256: Stands for the network and what it is fed: of the file with its weights, or, where
+            options or a FILE.json say what it is fed, of that file's sha256 and the input.
         spec: What it is fed; size and resize are set.
         batch_size: Crops in one call of the network.
 
@@ -277,10 +278,12 @@ def build_encoder(
         cache_key=f"encoder-{key}",
     )
     on_cpu = graph or device.kind == "cpu"
+    known = _known_input(found, recognition)
     return NetworkEncoder(
         network,
         name=found.name,
-        sha256=found.sha256,
+        # Fed otherwise, the same weights give vectors that do not compare.
+        sha256=found.sha256 if spec == known else _digest([found.sha256, spec.model_dump_json()]),
         spec=spec,
         batch_size=options.batch_size or (CPU_BATCH if on_cpu else GPU_BATCH),
     )
@@ -386,9 +389,15 @@ def _beside(path: Path) -> Path:
     return path.with_name(f"{path.name}.json")
 
 
+def _known_input(found: _Found, recognition: Recognition | None) -> InputSpec | None:
+    if found.entry is not None:
+        return found.entry.input
+    return None if recognition is None else recognition.input
+
+
 def _input_of(found: _Found, recognition: Recognition | None, options: InputOptions) -> InputSpec:
     """What a network is fed: as known, then as its FILE.json says, then as the options say."""
-    known = found.entry.input if found.entry else recognition.input if recognition else None
+    known = _known_input(found, recognition)
     said: dict[str, Any] = {"resize": "bilinear"}
     for layer in (known, found.sidecar.input, options):
         fields = layer.model_dump(include=set(InputSpec.model_fields)) if layer else {}

@@ -144,10 +144,10 @@ def test_two_models(refused, tmp_path, command):
     other = at_angles(tmp_path / "other.npz", PAIR, [0, 10], model="two", sha256="cd" * 32)
     done = refused(command, "--query", query, "--gallery", other)
     assert done.errors == [
-        "error: embeddings of different models cannot be compared: "
+        "error: embeddings of different models or inputs cannot be compared: "
         "one (width 2, sha256 abababababab) and two (width 2, sha256 cdcdcdcdcdcd)"
     ]
-    assert done.hints == ["hint: embed both sides again with one --model"]
+    assert done.hints == ["hint: embed both sides again with one --model and the same options"]
 
 
 @pytest.mark.parametrize("command", ["match", "evaluate", "everyid"])
@@ -160,7 +160,9 @@ def test_two_widths(refused, arrays, command):
 
 def test_crops_of_another_model(refused, colour, people, arrays):
     done = refused("everyid", "--query", people, "--gallery", arrays(), "-m", colour)
-    assert done.errors[0].startswith("error: embeddings of different models cannot be compared: ")
+    assert done.errors[0].startswith(
+        "error: embeddings of different models or inputs cannot be compared: "
+    )
 
 
 def test_models_mixed_in_one_file(refused, arrays):

@@ -382,8 +382,19 @@ def test_weights_outside_an_onnx_file_count(tmp_path):
     before = build(path, **RGB)
     (tmp_path / "net.onnx.data").write_bytes(b"weights")
     after = build(path, **RGB)
-    assert before.sha256 == weights.sha256_of(path)
-    assert after.sha256 == weights.sha256_of(tmp_path / "net.onnx.data")
+    assert before.sha256 != after.sha256
+    assert build(path, **RGB).sha256 == after.sha256
+
+
+def test_what_it_is_fed_is_part_of_what_it_is(tmp_path):
+    path = checkpoint(tmp_path / "net.pth")
+    usual = build(path)
+    assert usual.sha256 == weights.sha256_of(path)
+    assert build(path, colour=usual.input.colour).sha256 == usual.sha256
+    assert build(path, batch_size=3, precision="fp32").sha256 == usual.sha256
+    other = "bgr" if usual.input.colour == "rgb" else "rgb"
+    assert build(path, colour=other).sha256 != usual.sha256
+    assert build(path, scale=usual.input.scale / 2).sha256 != usual.sha256
 
 
 @pytest.mark.parametrize(
