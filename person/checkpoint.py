@@ -224,9 +224,11 @@ def _needs_code(path: Path, objects: list[str]) -> WeightsError:
 
 def _damaged(path: Path, error: Exception) -> WeightsError:
     lines = str(error).strip().splitlines()
+    reason = lines[0] if lines else type(error).__name__
+    if isinstance(error, pickle.UnpicklingError):  # torch's words advise to load it unsafely
+        reason = "its pickle cannot be read"
     return WeightsError(
-        f"{path}: not a checkpoint, or a damaged one ({path.stat().st_size:,} bytes): "
-        f"{lines[0] if lines else type(error).__name__}",
+        f"{path}: not a checkpoint, or a damaged one ({path.stat().st_size:,} bytes): {reason}",
         hint="a file that is cut short looks like this too; fetch it again",
     )
 

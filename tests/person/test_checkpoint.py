@@ -369,3 +369,11 @@ def test_a_cache_that_cannot_be_written_is_no_obstacle(path, tmp_path, capsys):
 def test_a_recognition_round_trips(path):
     found = recognise(saved(path, state()), sha256=SHA256)
     assert Recognition.model_validate(json.loads(found.model_dump_json())) == found
+
+
+def test_a_damaged_pickle_is_no_reason_to_load_it_unsafely(tmp_path):
+    path = tmp_path / "net.pth"
+    path.write_bytes(bytes(range(256)) * 40)
+    with pytest.raises(WeightsError, match=r"damaged one \(10,240 bytes\)") as caught:
+        read_tensors(path)
+    assert "weights_only" not in str(caught.value)
