@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from everyid.errors import ConfigError
 
-__all__ = ["CommandConfig", "build"]
+__all__ = ["CommandConfig", "at_least_one", "build"]
 
 
 class CommandConfig(BaseModel):
@@ -16,6 +16,17 @@ class CommandConfig(BaseModel):
 
     option_names: ClassVar[dict[str, str]] = {}
     """Fields whose option on the command line has another name."""
+
+
+def at_least_one(formats: tuple[str, ...]) -> tuple[str, ...]:
+    """The formats, each once, in the order given; for pydantic's ``AfterValidator``.
+
+    Raises:
+        ValueError: There are none.
+    """
+    if not formats:
+        raise ValueError("name at least one format")
+    return tuple(dict.fromkeys(formats))
 
 
 ConfigT = TypeVar("ConfigT", bound=CommandConfig)

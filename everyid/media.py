@@ -25,18 +25,25 @@ from everyid.output import readable, warn
 from everyid.protocols import Image
 
 __all__ = [
+    "IMAGE_SUFFIXES",
     "Frame",
     "Reader",
     "SourceInfo",
     "VideoWriter",
     "find_sources",
+    "list_lines",
+    "natural_order",
     "open_source",
     "read_image",
 ]
 
-_IMAGE_NAMES = re.compile(
-    r".*\.(apng|avif|bmp|dib|ico|j2k|jfif|jp2|jpe|jpe?g|p[bgnp]m|png|tga|tiff?|webp)", re.IGNORECASE
+IMAGE_SUFFIXES = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".avif", ".bmp", ".dib"),
+    *(".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".j2k", ".tga", ".ico"),
 )
+"""Lower-case endings of the names by which files in folders are taken as images."""
+
+_NUMBERS = re.compile(r"(\d+)")
 _VIDEO_NAMES = re.compile(
     r".*\.(h?26[45]|3g[2p]|3gpp|asf|avc|avi|divx|dv|f4v|flv|hevc|ivf|m2ts|m[24]v|mjpe?g|mkv|mov|mp4"
     r"|mpe?g|mts|mxf|nut|ogv|ts|vob|webm|wmv|y4m)",
@@ -256,22 +263,33 @@ def _listed(path: Path) -> list[Path]:
     """The lines of a list of paths, or the path itself when it is none."""
     if path.suffix.lower() != ".txt" or not readable(path).is_file():
         return [path]
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: expected a list of paths in UTF-8, one a line") from error
     entries = []
-    for number, line in enumerate(map(str.strip, lines), start=1):
-        if not line or line.startswith("#"):
-            continue
+    for number, line in list_lines(path):
         beside = path.parent / line
         entry = beside if beside.exists() else Path(line)
         if not entry.exists():
             raise InputError(f"{entry}: no such file or folder", hint=f"see {path}, line {number}")
         entries.append(entry)
-    if not entries:
-        raise InputError(f"{path}: expected a list of paths, found none")
     return entries
+
+
+def list_lines(path: Path) -> list[tuple[int, str]]:
+    """The lines of a list that name something, each with its number from 1; at least one.
+
+    Empty lines and lines after # do not count.
+
+    Raises:
+        InputError: It is no text in UTF-8, or names nothing.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: expected a list of paths in UTF-8, one a line") from error
+    numbered = [(number, line.strip()) for number, line in enumerate(lines, start=1)]
+    naming = [(number, line) for number, line in numbered if line and not line.startswith("#")]
+    if not naming:
+        raise InputError(f"{path}: expected a list of paths, found none")
+    return naming
 
 
 def _file(path: Path, want: Literal["images", "video"]) -> Path:
@@ -315,11 +333,13 @@ def _media_in(folder: Path) -> dict[Path, Literal["image", "video"] | None]:
         files = [p for p in folder.iterdir() if not p.name.startswith(".") and p.is_file()]
     except OSError as error:
         raise InputError(f"{folder}: cannot be listed: {error.strerror}") from error
-    return {path: _named_kind(path) for path in sorted(files, key=_natural)}
+    return {
+        path: _named_kind(path) for path in sorted(files, key=lambda path: natural_order(path.name))
+    }
 
 
 def _named_kind(path: Path) -> Literal["image", "video"] | None:
-    if _IMAGE_NAMES.fullmatch(path.name):
+    if path.name.lower().endswith(IMAGE_SUFFIXES):
         return "image"
     if _VIDEO_NAMES.fullmatch(path.name):
         return "video"
@@ -330,10 +350,15 @@ def _named_kind(path: Path) -> Literal["image", "video"] | None:
     return "video" if suffix == ".gif" else None
 
 
-def _natural(path: Path) -> tuple[list[tuple[int, str]], str]:
-    """What to sort by so that frame2 comes before frame10."""
-    parts = re.split(r"(\d+)", path.name.casefold())
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts], path.name
+def natural_order(name: str) -> tuple[list[str | int], str]:
+    """What to sort names by so that frame2 comes before frame10.
+
+    >>> sorted(["b1", "a10", "a2"], key=natural_order)
+    ['a2', 'a10', 'b1']
+    """
+    parts: list[str | int] = list(_NUMBERS.split(name.casefold()))
+    parts[1::2] = map(int, parts[1::2])
+    return parts, name
 
 
 def _kind(path: Path) -> Literal["image", "video"]:

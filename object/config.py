@@ -5,19 +5,13 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from everyid.config import CommandConfig
+from everyid.config import CommandConfig, at_least_one
 
 __all__ = ["DetectionConfig", "RunConfig", "TrackingConfig", "VideoConfig"]
 
 ImageFormat = Literal["images", "csv", "json", "parquet"]
 VideoFormat = Literal["video", "csv", "json", "jsonl", "parquet"]
 TrackingFormat = Literal["video", "csv", "json", "jsonl", "mot", "parquet", "crops"]
-
-
-def _at_least_one(formats: tuple[str, ...]) -> tuple[str, ...]:
-    if not formats:
-        raise ValueError("name at least one format")
-    return tuple(dict.fromkeys(formats))
 
 
 class RunConfig(CommandConfig):
@@ -48,13 +42,13 @@ class RunConfig(CommandConfig):
 class DetectionConfig(RunConfig):
     """``object detection``: boxes in images."""
 
-    save: Annotated[tuple[ImageFormat, ...], AfterValidator(_at_least_one)]
+    save: Annotated[tuple[ImageFormat, ...], AfterValidator(at_least_one)]
 
 
 class VideoConfig(RunConfig):
     """``object video``: boxes in every frame of videos."""
 
-    save: Annotated[tuple[VideoFormat, ...], AfterValidator(_at_least_one)]
+    save: Annotated[tuple[VideoFormat, ...], AfterValidator(at_least_one)]
     every: int = Field(default=1, ge=1, description="take every Nth frame")
     start_s: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     end_s: float | None = Field(default=None, gt=0, allow_inf_nan=False)
@@ -74,7 +68,7 @@ class TrackingConfig(VideoConfig):
     """``object tracking``: boxes with lasting ids and movement."""
 
     save: Annotated[  # type: ignore[assignment]  # a wider choice than plain video has
-        tuple[TrackingFormat, ...], AfterValidator(_at_least_one)
+        tuple[TrackingFormat, ...], AfterValidator(at_least_one)
     ]
     tracker: str = "bytetrack"
     birth: float | None = Field(default=None, gt=0, le=1, description="None: tracker's default")

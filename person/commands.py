@@ -26,7 +26,7 @@ from person.evaluation import evaluate, fitting_protocol, summary_line
 from person.match import top_k
 from person.matches import Matches, refuse_tables, write_tables
 from person.protocol import protocol
-from person.session import Session, default_source, encoder_summary, sides_of
+from person.session import Session, default_source, sides_of
 
 __all__ = ["run_embed", "run_evaluate", "run_match"]
 
@@ -114,7 +114,7 @@ def run_match(config: MatchConfig) -> MatchRun:
             queries=len(query.crops),
             gallery=len(gallery.crops),
             top_k=ranks,
-            model=encoder_summary(query),
+            model=query.summary(),
             elapsed_s=elapsed,
             outputs=write_tables(matches, folder, config.save, overwrite=config.overwrite),
         )

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, FiniteFloat, model_validator
 
-from everyid.config import CommandConfig
+from everyid.config import CommandConfig, at_least_one
 
 __all__ = [
     "EmbedConfig",
@@ -20,12 +20,6 @@ MatchFormat = Literal["csv", "parquet"]
 Triple = tuple[FiniteFloat, FiniteFloat, FiniteFloat]
 Pixels = Annotated[int, Field(ge=1, le=4096)]
 Positive = Annotated[FiniteFloat, Field(gt=0)]
-
-
-def _at_least_one(formats: tuple[str, ...]) -> tuple[str, ...]:
-    if not formats:
-        raise ValueError("name at least one format")
-    return tuple(dict.fromkeys(formats))
 
 
 class EncodingConfig(CommandConfig):
@@ -83,7 +77,7 @@ class TopRankConfig(EncodingConfig, _TwoSides):
 
     output: Path | None = None
     overwrite: bool = False
-    save: Annotated[tuple[TopRankFormat, ...], AfterValidator(_at_least_one)]
+    save: Annotated[tuple[TopRankFormat, ...], AfterValidator(at_least_one)]
     top_k: int = Field(default=20, ge=1, le=1000)
     protocol: str | None = None
     pictures: int | None = Field(default=None, ge=0, description="queries drawn; None: all")
@@ -106,6 +100,6 @@ class MatchConfig(CommandConfig):
     gallery: Path
     output: Path | None = None
     overwrite: bool = False
-    save: Annotated[tuple[MatchFormat, ...], AfterValidator(_at_least_one)]
+    save: Annotated[tuple[MatchFormat, ...], AfterValidator(at_least_one)]
     top_k: int = Field(default=20, ge=1, le=100_000)
     device: str = "auto"

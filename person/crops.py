@@ -1,7 +1,6 @@
 """Crops of people on disk: found in folders and lists, with who, where and when."""
 
 import os
-import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
@@ -16,6 +15,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from everyid.errors import ConfigError, InputError, ShapeError
+from everyid.media import IMAGE_SUFFIXES, list_lines, natural_order
 from everyid.output import readable
 from person.names import label_pattern, read_name
 
@@ -39,12 +39,6 @@ LABELS = {
     "timestamp": pa.float64(),
 }
 """Columns that say something of a crop, as they stand in files after ``path``; null: not known."""
-
-_SUFFIXES = (
-    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".avif", ".bmp", ".dib"),
-    *(".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".j2k", ".tga", ".ico"),
-)
-_NUMBERS = re.compile(r"(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,14 +214,7 @@ def _names(path: Path) -> tuple[str, ...]:
 
 def _wanted(name: str) -> bool:
     """Whether a folder's file of that name is taken as an image."""
-    return not name.startswith(".") and name.lower().endswith(_SUFFIXES)
-
-
-def _natural(name: str) -> tuple[list[str | int], str]:
-    """What to sort by so that frame2 comes before frame10."""
-    parts: list[str | int] = list(_NUMBERS.split(name.casefold()))
-    parts[1::2] = map(int, parts[1::2])
-    return parts, name
+    return not name.startswith(".") and name.lower().endswith(IMAGE_SUFFIXES)
 
 
 @dataclass(slots=True)
@@ -386,7 +373,7 @@ def _list(folder: str) -> tuple[list[str], list[str], set[str]]:
                             links.add(entry.name)
     except OSError as error:
         raise InputError(f"{folder}: cannot be listed: {error.strerror}") from error
-    return sorted(images, key=_natural), sorted(folders, key=_natural), links
+    return sorted(images, key=natural_order), sorted(folders, key=natural_order), links
 
 
 class _Entry(NamedTuple):
@@ -431,23 +418,14 @@ class _Lookup:
 
 def _add_lines(found: _Found, path: Path) -> None:
     """Adds what the lines of a list name."""
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: expected a list of paths in UTF-8, one a line") from error
-    find, empty = _Lookup(path), True
-    for number, line in enumerate(map(str.strip, lines), start=1):
-        if not line or line.startswith("#"):
-            continue
-        empty = False
+    find = _Lookup(path)
+    for number, line in list_lines(path):
         entry = find(line, f"line {number}")
         if entry.is_folder:
             below = f"{entry.below}/" if entry.below else ""
             found.add_folder(entry.path, below, entry.above)
         else:
             found.add_file(entry.path, entry.below, entry.above)
-    if empty:
-        raise InputError(f"{path}: expected a list of paths, found none")
 
 
 def _add_table(found: _Found, path: Path) -> None:

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from everyid.errors import ConfigError, InputError, ShapeError
+from everyid.models import EncoderSummary
 from everyid.output import notice, readable, whole_file, writing
 from person.crops import (
     LABELS,
@@ -91,6 +92,16 @@ class Embeddings:
     def width(self) -> int:
         """D, the width of a vector."""
         return int(self.vectors.shape[1])
+
+    def summary(self, fed: str | None = None) -> EncoderSummary:
+        """The network behind the vectors, in words.
+
+        Args:
+            fed: What it is fed, where that is known.
+        """
+        return EncoderSummary(
+            name=self.model, sha256=self.model_sha256, width=self.width, input=fed
+        )
 
     def select(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> Self:
         """The same container with only the chosen rows.

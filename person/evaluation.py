@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from everyid.device import Device
 from everyid.errors import InputError
-from everyid.models import EncoderSummary, Evaluation, Interval, VerificationSummary
+from everyid.models import Evaluation, Interval, VerificationSummary
 from person.crops import Crops, own_rows
 from person.embeddings import Embeddings, pool_tracklets
 from person.intervals import bootstrap
@@ -107,9 +107,7 @@ def evaluate(
         Samples(right, labels.gallery_ids, labels.gallery_cameras),
         exclude=own,
     )
-    model = EncoderSummary(
-        name=query.model, sha256=query.model_sha256, width=query.vectors.shape[1]
-    )
+    model = query.summary()
     evaluation = Evaluation(
         protocol_line=_protocol_line(ranking, labels, rules, data=data, model=model.name),
         protocol=rules.name,

@@ -26,7 +26,6 @@ __all__ = [
     "Session",
     "Sides",
     "default_source",
-    "encoder_summary",
     "is_embeddings",
     "shown",
     "sides_of",
@@ -121,16 +120,6 @@ def is_embeddings(path: Path) -> bool:
         raise InputError(f"{path}: not a Parquet file that can be read: {error}") from error
 
 
-def encoder_summary(found: Embeddings, fed: str | None = None) -> EncoderSummary:
-    """The network behind embeddings, in words.
-
-    Args:
-        found: The embeddings.
-        fed: What the network is fed, where that is known.
-    """
-    return EncoderSummary(name=found.model, sha256=found.model_sha256, width=found.width, input=fed)
-
-
 def _in_order(crops: Crops, parts: list[Embeddings]) -> Embeddings:
     """The embeddings of those crops that have one, in the order of the crops."""
     there: dict[str, NDArray[np.float32]] = {}
@@ -191,7 +180,7 @@ class Session:
     def summary(self, found: Embeddings) -> EncoderSummary:
         """The network behind embeddings; with what it is fed when it ran here."""
         ran = "encoder" in vars(self)
-        return encoder_summary(found, describe_input(self.encoder.input) if ran else None)
+        return found.summary(describe_input(self.encoder.input) if ran else None)
 
     def embed(self, crops: Crops, done: Embeddings | None = None) -> Embeddings:
         """The embeddings of crops.

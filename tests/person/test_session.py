@@ -14,7 +14,6 @@ from person.session import (
     Session,
     Sides,
     default_source,
-    encoder_summary,
     is_embeddings,
     shown,
     sides_of,
@@ -91,7 +90,7 @@ def test_embeddings_from_a_file_open_no_network(embedded):
     opened = Session(EncodingConfig(model="nosuchmodel"), Stop())
     query, gallery = opened.both(Sides((embedded / "query.parquet",), (embedded / "gallery.npz",)))
     assert (len(query), len(gallery)) == (12, 30)
-    assert opened.summary(query) == encoder_summary(query)
+    assert opened.summary(query) == query.summary()
     assert opened.summary(query).input is None
     assert (opened.summary(query).name, opened.summary(query).width) == ("colour", 48)
 
