@@ -9,7 +9,13 @@ from everyid.cli import AsJson, DeviceName, Overwrite, Quiet, leave, split_list
 from everyid.output import counted
 
 if TYPE_CHECKING:
-    from everyid.models import DetectionRun, SourceSummary, TrackingRun, VideoRun
+    from everyid.models import (
+        DetectionRun,
+        SourceSummary,
+        TrackingRun,
+        TrackingScores,
+        VideoRun,
+    )
 
 __all__ = ["app"]
 
@@ -27,6 +33,17 @@ Sources = Annotated[
         readable=False,  # checked where it is read, with our own words and exit code
         help="File, folder, or .txt list of files; may be given several times. "
         "Default: pictures of people inside the ultralytics package.",
+        show_default=False,
+    ),
+]
+Videos = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--source",
+        "-s",
+        readable=False,
+        help="File, folder, or .txt list of files; may be given several times. "
+        "Default: a clip of people who do not exist, tests/data/site/camera-1.mp4.",
         show_default=False,
     ),
 ]
@@ -161,7 +178,7 @@ def detection(
 
 @app.command()
 def video(
-    source: Sources = None,
+    source: Videos = None,
     output: Output = None,
     save: Annotated[
         str, typer.Option("--save", help="Comma list of video, csv, json, jsonl, parquet.")
@@ -223,7 +240,17 @@ def video(
 
 @app.command()
 def tracking(
-    source: Sources = None,
+    source: Videos = None,
+    truth: Annotated[
+        Path | None,
+        typer.Option(
+            "--truth",
+            readable=False,
+            help="Ground truth of the source, a MOTChallenge gt.txt: HOTA, IDF1 and MOTA over the "
+            "frames looked at. Default: STEM/gt/gt.txt beside STEM.mp4, if there.",
+            show_default=False,
+        ),
+    ] = None,
     output: Output = None,
     save: Annotated[
         str,
@@ -295,6 +322,7 @@ def tracking(
         batch_size=batch_size,
         confidence=conf,
         birth=birth,
+        truth=truth,
         tracker=tracker,
         walking_speed=walking_speed,
         running_speed=running_speed,
@@ -342,13 +370,28 @@ def _counts(counts: dict[str, int]) -> str:
     return ", ".join(f"{number:,} {name}" for name, number in counts.items()) or "nothing"
 
 
-def _source_lines(summary: "SourceSummary", found: str) -> list[str]:
+def _scores_text(scores: "TrackingScores") -> str:
+    """How well tracks agree with the truth, on one line."""
+    people = counted(scores.people, "person", "people")
+    files = ", ".join(map(str, scores.truth))
+    looked_at = f", in the {counted(scores.frames, 'frame')} looked at" if scores.partial else ""
+    return (
+        f"HOTA {100 * scores.hota:.1f}, IDF1 {100 * scores.idf1:.1f}, "
+        f"MOTA {100 * scores.mota:.1f} %, {counted(scores.id_switches, 'id switch', 'id switches')}"
+        f" against {people} of the truth ({files}){looked_at}"
+    )
+
+
+def _source_lines(
+    summary: "SourceSummary", found: str, scores: "TrackingScores | None" = None
+) -> list[str]:
     """A source's summary for people: what was found, how fast, and where the files are."""
     head = (
         f"{summary.source}: {counted(summary.frames, 'frame')} ({summary.duration_s:.1f} s) "
         f"in {summary.elapsed_s:.1f} s, {summary.frames_per_second:.1f} frames/s"
     )
     lines = [head + (", interrupted" if summary.interrupted else ""), f"  found    {found}"]
+    lines += [f"  scores   {_scores_text(scores)}"] if scores is not None else []
     return lines + [f"  {name:8} {path}" for name, path in summary.outputs.items()]
 
 
@@ -379,5 +422,7 @@ def _tracking_text(run: "TrackingRun") -> str:
         longest = summary.longest_track
         if longest is not None:
             found += f"; longest track #{longest.track_id}, {longest.duration_s:.1f} s"
-        lines += _source_lines(summary, found)
+        lines += _source_lines(summary, found, summary.scores)
+    if run.scores is not None:
+        lines.append(f"together {_scores_text(run.scores)}")
     return "\n".join([*lines, *_skipped_lines(run.skipped), f"results in {run.output}"])

@@ -70,6 +70,7 @@ class TrackingConfig(VideoConfig):
     save: Annotated[  # type: ignore[assignment]  # a wider choice than plain video has
         tuple[TrackingFormat, ...], AfterValidator(at_least_one)
     ]
+    truth: Path | None = Field(default=None, description="None: STEM/gt/gt.txt beside the source")
     tracker: str = "bytetrack"
     birth: float | None = Field(default=None, gt=0, le=1, description="None: tracker's default")
     walking_speed: float = Field(default=50.0, gt=0, allow_inf_nan=False, description="px/s")

@@ -1,29 +1,19 @@
-"""What the commands run on when no source is named: pictures of people inside ultralytics.
+"""What the commands run on when no source is named.
 
-The pictures belong to the installed ultralytics package and are not part of EveryID; the clip is
-made from them at the first use.
+For images that is pictures of people which belong to the installed ultralytics package and are
+not part of EveryID; for video a clip of people who do not exist, with its ground truth beside it.
 """
 
 from importlib.util import find_spec
 from pathlib import Path
 
-import cv2
-import numpy as np
-
-from everyid.errors import DependencyError
-from everyid.media import VideoWriter, read_image
-from everyid.output import notice, whole_file, writing
-from everyid.protocols import Image
-from everyid.settings import settings
+from everyid.errors import DependencyError, InputError
+from everyid.settings import PROJECT_FOLDER
 
 __all__ = ["sample_clip", "sample_images"]
 
 _PICTURES = ("bus.jpg", "zidane.jpg")
-_SIZE_HW = (360, 640)
-_FRAME_RATE = 25
-_SECONDS = 10
-_STRIP_HEIGHT = 380
-"""Pixels; more than the clip is high, so that the view also moves down a little."""
+_CLIP = PROJECT_FOLDER / "tests" / "data" / "site" / "camera-1.mp4"
 
 
 def sample_images() -> list[Path]:
@@ -47,40 +37,13 @@ def sample_images() -> list[Path]:
 
 
 def sample_clip() -> Path:
-    """A 10 s clip, 640x360 at 25 frames/s: one slow pan over both pictures; made once.
+    """The clip of people who do not exist that lies in the checkout.
 
     Raises:
-        DependencyError: The pictures are not there.
-        OutputError: It cannot be written.
+        InputError: It is not there.
     """
-    clip = settings().cache_folder / "sample" / "people.mp4"
-    if clip.is_file():
-        return clip
-    notice("making a sample clip from the pictures in the ultralytics package")
-    strip = np.concatenate([_at_height(read_image(path)) for path in sample_images()], axis=1)
-    with writing(clip):
-        clip.parent.mkdir(parents=True, exist_ok=True)
-    frames = _SECONDS * _FRAME_RATE
-    with (
-        whole_file(clip, overwrite=True) as part,
-        VideoWriter(part, size_hw=_SIZE_HW, frame_rate=_FRAME_RATE) as writer,
-    ):
-        for number in range(frames):
-            writer.write(_window(strip, number / (frames - 1)), number / _FRAME_RATE)
-    return clip
-
-
-def _at_height(image: Image) -> Image:
-    """The picture scaled to the height of the strip."""
-    width = round(image.shape[1] * _STRIP_HEIGHT / image.shape[0])
-    scaled = cv2.resize(image, (width, _STRIP_HEIGHT), interpolation=cv2.INTER_AREA)
-    return np.asarray(scaled, np.uint8)
-
-
-def _window(strip: Image, progress: float) -> Image:
-    """The part of the strip seen at a time 0-1, in sub-pixel steps: to the right and down."""
-    height, width = _SIZE_HW
-    eased = (1 - np.cos(np.pi * progress)) / 2
-    x, y = eased * (strip.shape[1] - width), eased * (strip.shape[0] - height)
-    move = np.array([[1, 0, -x], [0, 1, -y]], np.float64)
-    return np.asarray(cv2.warpAffine(strip, move, (width, height)), np.uint8)
+    if not _CLIP.is_file():
+        raise InputError(
+            f"{_CLIP}: the sample clip is missing", hint="name your own footage with --source"
+        )
+    return _CLIP

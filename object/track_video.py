@@ -21,6 +21,7 @@ from object.config import TrackingConfig
 from object.movement import MovementEstimator, movement_types, speed
 from object.outputs import OutputFiles, output_files
 from object.sample import sample_clip
+from object.scoring import ScoreBook, comparable
 from object.session import FrameHandler, Session, Sinks, open_reader, run_each, run_source
 from object.tables import (
     TRACKING_SCHEMA,
@@ -29,7 +30,9 @@ from object.tables import (
     tracking_rows,
 )
 from object.tracking import TrackerOptions
+from object.tracking_metrics import SequenceCounts, evaluate_tracking
 from object.tracklets import TrackletBook
+from object.truth import find_truths
 
 __all__ = ["TrackingHandler", "run_tracking", "track_source"]
 
@@ -43,6 +46,7 @@ class TrackingHandler(FrameHandler):
         info: The source.
         source: Its name in results.
         config: What the user asked for.
+        scores: Collects the tracks for a comparison with the truth, where that is known.
     """
 
     def __init__(
@@ -53,6 +57,7 @@ class TrackingHandler(FrameHandler):
         source: str,
         *,
         config: TrackingConfig,
+        scores: ScoreBook | None = None,
     ) -> None:
         super().__init__(session, sinks, info, source)
         options = TrackerOptions()
@@ -64,6 +69,9 @@ class TrackingHandler(FrameHandler):
         self._thresholds = (config.walking_speed, config.running_speed)
         self._movement = MovementEstimator(thresholds=self._thresholds)
         self._annotator = Annotator(info.size_hw, self.class_names)
+        self._scores = scores
+        if scores is not None:
+            scores.expect(info.frame_count)
         self.book = TrackletBook(self.class_names)
 
     def handle(self, frame: Frame, found: Detections) -> None:
@@ -72,6 +80,8 @@ class TrackingHandler(FrameHandler):
         types = movement_types(speed(tracks.velocities), self._thresholds)
         self.boxes += len(tracks)
         self.book.add(frame, tracks, types)
+        if self._scores is not None:
+            self._scores.add(frame, tracks)
         if self.sinks.crops is not None:
             self.sinks.crops.add(frame.image, tracks, frame.frame_number, frame.timestamp)
         if self.sinks.mot is not None:
@@ -101,36 +111,53 @@ def run_tracking(config: TrackingConfig) -> TrackingRun:
     """Tracks what is in each source and writes what was asked for.
 
     The detector runs at the low ``config.confidence``: weak boxes extend tracks, and only boxes
-    above the tracker's birth threshold begin one.
+    above the tracker's birth threshold begin one. Where the truth of a source is known, its tracks
+    of people are compared with it.
 
     Args:
         config: What the user asked for.
 
     Raises:
-        InputError: No source could be read.
+        InputError: No source could be read, or the named truth cannot.
         EveryIDError: The device, the model, the tracker or the output is not usable.
     """
     registry.find("tracker", config.tracker)
     paths = find_sources(config.sources or [sample_clip()], want="video")
+    truths = find_truths(paths, config.truth)
     results: list[TrackingResult] = []
+    counts: list[SequenceCounts] = []
     with Session.open(config, command="tracking", confidence=config.confidence) as session:
         outputs = output_files(session.folder, paths, config.save, overwrite=config.overwrite)
+        names = session.detector.class_names
+        known = comparable(truths, config.classes, names)
 
         def one(path: Path, stop: Stop) -> None:
-            result = track_source(path, session, files=outputs[path], config=config, stop=stop)
+            scores = ScoreBook(known[path], names) if path in known else None
+            result = track_source(
+                path, session, files=outputs[path], config=config, stop=stop, scores=scores
+            )
             results.append(result)
+            if scores is not None and scores.counts is not None:
+                counts.append(scores.counts)
 
         outcome = run_each(paths, one)
     return TrackingRun(
         output=session.folder,
         sources=results,
+        scores=evaluate_tracking(counts) if len(counts) > 1 else None,
         skipped=outcome.skipped,
         interrupted=outcome.interrupted,
     )
 
 
 def track_source(
-    path: Path, session: Session, *, files: OutputFiles, config: TrackingConfig, stop: Stop
+    path: Path,
+    session: Session,
+    *,
+    files: OutputFiles,
+    config: TrackingConfig,
+    stop: Stop,
+    scores: ScoreBook | None = None,
 ) -> TrackingResult:
     """Tracks what is in one source.
 
@@ -140,6 +167,7 @@ def track_source(
         files: What is written; may be nothing.
         config: What the user asked for.
         stop: Ends the run early, with its files finished.
+        scores: Compares the tracks with the source's truth, where that is known.
 
     Raises:
         InputError: The source cannot be read.
@@ -150,23 +178,31 @@ def track_source(
         files.open(),
         closing(Sinks(files, reader.info, TRACKING_SCHEMA)) as sinks,
     ):
-        handler = TrackingHandler(session, sinks, reader.info, str(path), config=config)
+        handler = TrackingHandler(
+            session, sinks, reader.info, str(path), config=config, scores=scores
+        )
         done = run_source(reader, handler, config=config, files=files, stop=stop)
         tracklets = handler.book.tracklets()
-        summary = _summary(done, tracklets, files.final)
+        summary = _summary(done, tracklets, files.final, scores)
         result = TrackingResult(summary=summary, tracklets=tracklets)
         files.write_json(result)
     return result
 
 
 def _summary(
-    done: SourceSummary, tracklets: list[Tracklet], outputs: dict[str, Path]
+    done: SourceSummary,
+    tracklets: list[Tracklet],
+    outputs: dict[str, Path],
+    scores: ScoreBook | None,
 ) -> TrackingSummary:
     counts = Counter(tracklet.class_name for tracklet in tracklets)
+    compared = scores.finish() if scores is not None else None
     return TrackingSummary(
-        **done.model_dump(exclude={"outputs"}),
+        **done.model_dump(exclude={"outputs", "warnings"}),
         outputs=outputs,
+        warnings=done.warnings + (scores.warnings if scores is not None else []),
         tracks=dict(counts.most_common()),
         people=counts["person"],
         longest_track=max(tracklets, key=lambda one: one.duration_s, default=None),
+        scores=evaluate_tracking([compared]) if compared is not None else None,
     )

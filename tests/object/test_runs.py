@@ -746,14 +746,3 @@ def test_people_in_vtest(everyid, tmp_path, shared_data):
     assert len(frames) == 40
     assert frames[0].shape == (576, 768, 3)
     assert len(list((out / "crops" / "vtest").iterdir())) == summary.people
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("default_weights")
-def test_people_in_the_sample_clip(everyid, tmp_path):
-    done = everyid("object", "tracking", "-o", tmp_path / "out", "--json")
-    assert done.code == 0
-    summary = TrackingRun.model_validate_json(done.out).sources[0].summary
-    assert (summary.frames, summary.duration_s) == (250, 10)
-    assert 4 <= summary.people <= 12
-    assert len(frames_of(tmp_path / "out" / "people.mp4")) == 250
