@@ -41,27 +41,16 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-PLUMBING = (
-    "PIL",
-    "av",
-    "httpx",
-    "matplotlib",
-    "numpy",
-    "pyarrow",
-    "pydantic",
-    "pydantic_settings",
-    "rich",
-    "typer",
-)
-MODELS = ("cv2", "openvino", "safetensors", "supervision", "torch", "torchvision", "trackers")
-PACKAGES = (*PLUMBING, *MODELS, "transformers", "ultralytics")
-"""What the dependencies in pyproject.toml are imported as; a test compares the two."""
+PLUMBING = ("PIL", "av", "httpx", "numpy", "pyarrow", "pydantic", "pydantic_settings", "rich")
+SCIENCE = ("cv2", "matplotlib", "openvino", "safetensors", "scipy", "supervision", "torch")
+PACKAGES = (*PLUMBING, *SCIENCE, "torchvision", "trackers", "transformers", "typer", "ultralytics")
+"""What the dependencies of pyproject.toml are imported as."""
 
-ROOMS = ("everyid", "object", "person")
+ROOMS = ("everyid", "object", "person", "synthetic")
 """The packages of this checkout."""
 
-TEST_PACKAGES = ("hypothesis", "pytest", "pytest_timeout")
-"""What the tests cannot start without, from the extra ``dev``."""
+EXTRA_PACKAGES = {"dev": ("hypothesis", "pytest"), "synthetic": ("anny", "moderngl")}
+"""What the commands that want an extra cannot start without."""
 
 MARKER, STAMP, LOCK, LOG = ".everyid-venv", ".everyid-stamp", ".everyid-lock", ".everyid-pip.log"
 GUARD = "EVERYID_BOOTSTRAPPED"
@@ -102,6 +91,18 @@ def missing(names: Iterable[str]) -> list[str]:
     return [name for name, spec in specs if spec is None or spec.origin is None]
 
 
+def extras_for(arguments: list[str]) -> list[str]:
+    """The extra that a command line wants: ``dev`` for tests, ``synthetic`` for its commands.
+
+    >>> extras_for(["person", "tests"]), extras_for(["synthetic", "crops"])
+    (['dev'], ['synthetic'])
+    """
+    if "tests" in arguments[:2]:
+        return ["dev"]
+    makes = arguments[:1] == ["synthetic"] and len(arguments) > 1 and "--help" not in arguments
+    return ["synthetic"] if makes else []
+
+
 def prepare(checkout: Path, arguments: list[str]) -> int | None:
     """None when this process can run the command; otherwise the exit code to leave with.
 
@@ -109,10 +110,10 @@ def prepare(checkout: Path, arguments: list[str]) -> int | None:
 
     Args:
         checkout: The folder of ``run.py``.
-        arguments: The command line without the program; the word ``tests`` wants the extra ``dev``.
+        arguments: The command line without the program; it says which extra is wanted.
     """
     try:
-        _prepare(checkout, ["dev"] if "tests" in arguments[:2] else [])
+        _prepare(checkout, extras_for(arguments))
     except BootstrapError as error:
         say(f"error: {error}")
         say(f"hint: {error.hint}")
@@ -128,21 +129,21 @@ def _prepare(checkout: Path, extras: list[str]) -> None:
     venv = Environment(_folder(checkout), checkout)
     started_by_us = os.environ.pop(GUARD, None) == str(venv.folder)
     lacking = missing((*PACKAGES, *ROOMS))
-    lacking_tests = missing(TEST_PACKAGES) if extras else []
+    lacking_extras = missing(name for extra in extras for name in EXTRA_PACKAGES[extra])
     stale = venv.is_current and venv.is_managed and not venv.fits(extras)
-    if not lacking and not lacking_tests and not stale:
+    if not lacking and not lacking_extras and not stale:
         return
-    names = ", ".join(lacking + lacking_tests)
+    names = ", ".join(lacking + lacking_extras)
     target = shlex.join(venv.pip_arguments(extras))
     if os.environ.get("EVERYID_NO_BOOTSTRAP", "") not in {"", "0"}:
-        if not lacking and not lacking_tests:
+        if not lacking and not lacking_extras:
             return
         raise BootstrapError(
             f"missing in {sys.executable}: {names}; EVERYID_NO_BOOTSTRAP is set, so nothing "
             "is installed",
             f"run `{sys.executable} -m pip install {target}` in {checkout}",
         )
-    if started_by_us and (lacking or lacking_tests):
+    if started_by_us and (lacking or lacking_extras):
         venv.forget()
         raise BootstrapError(
             f"missing in {venv.folder} although the install ended well: {names}",
@@ -151,7 +152,7 @@ def _prepare(checkout: Path, extras: list[str]) -> None:
         )
     if not lacking and not venv.is_current and not venv.fits(extras):
         raise BootstrapError(
-            f"the tests need {names}, and {sys.executable} does not have that",
+            f"this command needs {names}, and {sys.executable} does not have that",
             f"run `{sys.executable} -m pip install {target}` in {checkout}",
         )
     if not venv.fits(extras):

@@ -54,6 +54,7 @@ def build_app() -> "typer.Typer":
     from everyid.cli import weights_app
     from object.cli import app as object_app
     from person.cli import app as person_app
+    from synthetic.cli import app as synthetic_app
 
     app = typer.Typer(
         name="run.py",
@@ -66,6 +67,7 @@ def build_app() -> "typer.Typer":
     )
     app.add_typer(object_app, name="object")
     app.add_typer(person_app, name="person")
+    app.add_typer(synthetic_app, name="synthetic")
     app.add_typer(weights_app, name="weights")
     _accept_either_spelling(app)
     _add_tests(app)

@@ -134,13 +134,22 @@ class VideoWriter:
         path: The file, written directly; made at the first frame. Removed when encoding fails.
         size_hw: Height and width of the picture; other images are scaled to fit, with black bars.
         frame_rate: Frames a second; sets the duration of the last frame and paces the encoder.
+        reproducible: The same pictures give the same bytes on any number of cores. That costs
+            time, and some quality where little moves.
 
     Raises:
         ConfigError: A size or rate that is not positive.
         OutputError: The folder is missing or the path is a folder.
     """
 
-    def __init__(self, path: Path, *, size_hw: tuple[int, int], frame_rate: float) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        size_hw: tuple[int, int],
+        frame_rate: float,
+        reproducible: bool = False,
+    ) -> None:
         if min(size_hw) < 1:
             raise ConfigError(f"size_hw: expected two numbers of at least 1, got {size_hw}")
         if not (math.isfinite(frame_rate) and frame_rate > 0):
@@ -152,6 +161,7 @@ class VideoWriter:
         self.path = path
         self._size_hw = size_hw
         self._frame_rate = frame_rate
+        self._reproducible = reproducible
         self._start_s: float | None = None
         self._last_pts = -1
         self._told = False
@@ -262,18 +272,18 @@ class VideoWriter:
         rate = Fraction(self._frame_rate).limit_denominator(1001)
         rate = max(rate, Fraction(1, 1001))
         keyframes = max(1, min(250, round(self._frame_rate * _KEYFRAME_EVERY_S)))
-        stream = container.add_stream(
-            "libx264",
-            rate=rate,
-            options={"preset": "veryfast", "crf": "23", "profile": "high", "g": str(keyframes)},
-        )
+        options = {"preset": "veryfast", "crf": "23", "profile": "high", "g": str(keyframes)}
+        if self._reproducible:  # the tree's weights vary from run to run at some widths
+            options["x264-params"] = "mbtree=0"
+        stream = container.add_stream("libx264", rate=rate, options=options)
         stream.width, stream.height, stream.pix_fmt = first.width, first.height, "yuv420p"
         codec = stream.codec_context
         codec.time_base = Fraction(1, _TICKS)
         codec.colorspace, codec.color_primaries, codec.color_trc = _BT601, _BT709, _BT709
         codec.color_range = ColorRange.MPEG
         # Threads of the encoder cost a tenth; with few cores others have a use for that.
-        codec.thread_count = 1 if cpu_threads() < _CORES_FOR_THREADS else 0
+        alone = self._reproducible or cpu_threads() < _CORES_FOR_THREADS
+        codec.thread_count = 1 if alone else 0
         return stream
 
     def _waiting(self, first: av.VideoFrame) -> Iterator[av.VideoFrame]:

@@ -8,12 +8,15 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
 __all__ = [
     "BoundingBox",
+    "CropSetRun",
     "Detection",
     "DetectionRun",
     "EmbeddingRun",
     "EncoderSummary",
     "Evaluation",
     "EvaluationRun",
+    "FootageCamera",
+    "FootageRun",
     "FrameResult",
     "ImageResult",
     "Interval",
@@ -27,6 +30,7 @@ __all__ = [
     "TrackedObject",
     "TrackingResult",
     "TrackingRun",
+    "TrackingScores",
     "TrackingSummary",
     "Tracklet",
     "VerificationSummary",
@@ -174,12 +178,37 @@ class SourceSummary(Model):
         return self.frames / self.elapsed_s if self.elapsed_s > 0 else 0.0
 
 
+class TrackingScores(Model):
+    """How well the tracks of people agree with the ground truth of one or several sources."""
+
+    truth: list[Path] = Field(min_length=1, description="the files compared with")
+    frames: int = Field(ge=0, description="frames that were looked at: only they are scored")
+    partial: bool = Field(description="the truth has people in further frames")
+    people: int = Field(ge=0, description="different people of the truth in these frames")
+    boxes: int = Field(ge=0, description="their boxes")
+    excused: int = Field(ge=0, description="boxes of tracks left out: on what need not be found")
+    hota: Share = Field(description="HOTA, mean over the overlaps 0.05 to 0.95")
+    detection_accuracy: Share = Field(description="DetA of HOTA")
+    association_accuracy: Share = Field(description="AssA of HOTA")
+    localisation_accuracy: Share = Field(description="LocA of HOTA")
+    idf1: Share = Field(description="IDF1, at overlap 0.5 as all below")
+    id_precision: Share = Field(description="IDP")
+    id_recall: Share = Field(description="IDR")
+    mota: FiniteFloat = Field(le=1, description="MOTA, below 0 with many false positives")
+    id_switches: int = Field(ge=0, description="times a person's track became another")
+    false_positives: int = Field(ge=0, description="boxes of tracks that are on nobody")
+    misses: int = Field(ge=0, description="boxes of people that no track has")
+
+
 class TrackingSummary(SourceSummary):
     """What tracking found in one source."""
 
     tracks: dict[str, int] = Field(description="class name -> tracks")
     people: int = Field(ge=0, description="tracks of class person")
     longest_track: Tracklet | None = None
+    scores: TrackingScores | None = Field(
+        default=None, description="where the truth of the source is known"
+    )
 
 
 class TrackingResult(Model):
@@ -214,6 +243,9 @@ class TrackingRun(Model):
 
     output: Path
     sources: list[TrackingResult]
+    scores: TrackingScores | None = Field(
+        default=None, description="of all sources with a known truth, where they are several"
+    )
     skipped: dict[str, str] = Field(default_factory=dict, description="file -> why")
     interrupted: bool = False
 
@@ -345,4 +377,45 @@ class TopRankRun(Model):
     matches: list[QueryMatches] = Field(default_factory=list)
     outputs: dict[str, Path] = Field(default_factory=dict)
     skipped: dict[str, str] = Field(default_factory=dict, description="file -> why")
+    interrupted: bool = False
+
+
+class CropSetRun(Model):
+    """What ``synthetic crops`` did: the document of its ``--json``."""
+
+    output: Path
+    layout: str
+    crops: int = Field(ge=0, description="made")
+    planned: int = Field(ge=1, description="that the whole set has")
+    identities: int = Field(ge=1)
+    cameras: int = Field(ge=1)
+    distractors: int = Field(ge=0, description="crops of people who match no query")
+    junk: int = Field(ge=0, description="crops of bad boxes")
+    elapsed_s: float = Field(ge=0)
+    interrupted: bool = False
+
+
+class FootageCamera(Model):
+    """What one camera of ``synthetic footage`` recorded on one day."""
+
+    name: str
+    day: int = Field(ge=1)
+    video: Path
+    truth: Path = Field(description="MOTChallenge ground truth")
+    frames: int = Field(ge=1)
+    identities: int = Field(ge=0, description="different people seen")
+    boxes: int = Field(ge=0)
+
+
+class FootageRun(Model):
+    """What ``synthetic footage`` did: the document of its ``--json``."""
+
+    output: Path
+    place: str = Field(description="what kind of place it is")
+    people: int = Field(ge=1)
+    days: int = Field(ge=1)
+    frame_rate: float = Field(gt=0, description="frames/s")
+    cameras: list[FootageCamera] = Field(description="those that are whole")
+    events: int = Field(ge=0)
+    elapsed_s: float = Field(ge=0)
     interrupted: bool = False

@@ -8,6 +8,8 @@ import logging
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
@@ -20,13 +22,17 @@ __all__ = [
     "PROJECT_FOLDER",
     "Settings",
     "settings",
+    "single_threaded",
     "tame_matplotlib",
+    "tame_mesa",
     "tame_openvino",
     "tame_ultralytics",
 ]
 
 PROJECT_FOLDER = Path(__file__).resolve().parents[1]
 """The checkout: the folder that holds ``run.py`` and the packages."""
+
+_THREAD_COUNTS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 class Settings(BaseSettings):
@@ -80,6 +86,24 @@ def settings() -> Settings:
         raise ConfigError(f"{name}={first['input']!r}: {first['msg']}") from error
 
 
+@contextmanager
+def single_threaded() -> Iterator[None]:
+    """Lets processes that are started within the block compute with one thread each.
+
+    Where every core has a process of its own, more threads would only get in each other's way.
+    """
+    before = {name: os.environ.get(name) for name in _THREAD_COUNTS}
+    os.environ.update(dict.fromkeys(_THREAD_COUNTS, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
 def tame_matplotlib() -> None:
     """Keeps matplotlib from writing to the home folder and from telling of its list of fonts.
 
@@ -87,6 +111,15 @@ def tame_matplotlib() -> None:
     """
     _give_folder("MPLCONFIGDIR", "matplotlib")
     logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
+
+
+def tame_mesa() -> None:
+    """Keeps Mesa, where it draws on the CPU, to one thread a process.
+
+    To be called before OpenGL starts; what the user has set stays. Drawing is spread over
+    processes, and more threads than cores only wait for each other.
+    """
+    os.environ.setdefault("LP_NUM_THREADS", "1")
 
 
 def tame_openvino() -> None:

@@ -82,14 +82,15 @@ def _still_named(descriptor: int, path: Path) -> bool:
 
 
 @contextmanager
-def claimed(path: Path) -> Iterator[None]:
-    """Holds the right to write ``path`` while the block runs; waits while another has it.
+def claimed(path: Path, *, wait: bool = True) -> Iterator[None]:
+    """Holds the right to write ``path`` while the block runs.
 
     Args:
-        path: The final name of the file. Its folder is made when missing.
+        path: The final name of the file or folder. The folder it is in is made when missing.
+        wait: Wait while another process has it; otherwise that is an error.
 
     Raises:
-        OutputError: The folder cannot be made or written to.
+        OutputError: The folder cannot be made or written to, or another process writes ``path``.
     """
     lock = path.with_name(f".{path.name}.lock")
     told = False
@@ -102,6 +103,11 @@ def claimed(path: Path) -> Iterator[None]:
             break
         os.close(descriptor)
         if not locked:
+            if not wait:
+                raise OutputError(
+                    f"another process is writing to {path}",
+                    hint="wait for it, or name another place with --output",
+                )
             if not told:
                 notice(f"another process is fetching {path.name}; waiting for it")
             told = True

@@ -12,12 +12,15 @@ from pydantic import BaseModel, ValidationError
 from everyid import models
 from everyid.models import (
     BoundingBox,
+    CropSetRun,
     Detection,
     DetectionRun,
     EmbeddingRun,
     EncoderSummary,
     Evaluation,
     EvaluationRun,
+    FootageCamera,
+    FootageRun,
     FrameResult,
     ImageResult,
     Interval,
@@ -30,6 +33,7 @@ from everyid.models import (
     TrackedObject,
     TrackingResult,
     TrackingRun,
+    TrackingScores,
     TrackingSummary,
     Tracklet,
     VerificationSummary,
@@ -105,12 +109,25 @@ of_summary = {
     "interrupted": st.booleans(),
 }
 summaries = st.builds(SourceSummary, **of_summary)
+scores = st.builds(
+    TrackingScores,
+    truth=st.lists(path, min_size=1, max_size=2),
+    frames=count,
+    people=count,
+    boxes=count,
+    excused=count,
+    mota=st.floats(-1e6, 1),
+    id_switches=count,
+    false_positives=count,
+    misses=count,
+)
 tracking_summaries = st.builds(
     TrackingSummary,
     **of_summary,
     tracks=table(count),
     people=count,
     longest_track=st.none() | tracklets(),
+    scores=st.none() | scores,
 )
 images = st.builds(ImageResult, source=text, width=number, height=number, objects=few(detections))
 results = st.builds(TrackingResult, summary=tracking_summaries, tracklets=few(tracklets()))
@@ -162,6 +179,17 @@ evaluations = st.builds(
     bootstrap_repeats=count,
     verification=st.none() | verifications,
 )
+footage_cameras = st.builds(
+    FootageCamera,
+    name=text,
+    day=number,
+    video=path,
+    truth=path,
+    frames=number,
+    identities=count,
+    boxes=count,
+)
+made = {"output": path, "elapsed_s": positive, "interrupted": st.booleans()}
 STRATEGIES = {
     BoundingBox: boxes(),
     Detection: detections,
@@ -176,6 +204,7 @@ STRATEGIES = {
     ),
     ImageResult: images,
     SourceSummary: summaries,
+    TrackingScores: scores,
     TrackingSummary: tracking_summaries,
     TrackingResult: results,
     DetectionRun: st.builds(
@@ -187,13 +216,35 @@ STRATEGIES = {
         interrupted=st.booleans(),
     ),
     VideoRun: st.builds(VideoRun, **of_run, sources=few(summaries)),
-    TrackingRun: st.builds(TrackingRun, **of_run, sources=few(results)),
+    TrackingRun: st.builds(TrackingRun, **of_run, sources=few(results), scores=st.none() | scores),
     EncoderSummary: encoders,
     Match: matches,
     QueryMatches: query_matches,
     Interval: intervals,
     VerificationSummary: verifications,
     Evaluation: evaluations,
+    CropSetRun: st.builds(
+        CropSetRun,
+        **made,
+        layout=text,
+        crops=count,
+        planned=number,
+        identities=number,
+        cameras=number,
+        distractors=count,
+        junk=count,
+    ),
+    FootageCamera: footage_cameras,
+    FootageRun: st.builds(
+        FootageRun,
+        **made,
+        place=text,
+        people=number,
+        days=number,
+        frame_rate=st.floats(1, 60),
+        cameras=few(footage_cameras),
+        events=count,
+    ),
     EmbeddingRun: st.builds(
         EmbeddingRun,
         **of_run,

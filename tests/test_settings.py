@@ -8,7 +8,13 @@ from pathlib import Path
 import pytest
 
 from everyid.errors import ConfigError
-from everyid.settings import PROJECT_FOLDER, settings, tame_matplotlib, tame_ultralytics
+from everyid.settings import (
+    PROJECT_FOLDER,
+    settings,
+    tame_matplotlib,
+    tame_mesa,
+    tame_ultralytics,
+)
 
 NAMES = ["TMP", "MODELS", "CACHE", "DEBUG", "THREADS"]
 
@@ -116,6 +122,19 @@ def test_what_the_user_set_for_ultralytics_stays(monkeypatch, tmp_path):
     tame_ultralytics()
     assert os.environ["YOLO_CONFIG_DIR"] == str(tmp_path)
     assert os.environ["YOLO_OFFLINE"] == "false"
+
+
+def test_mesa_draws_with_one_thread(monkeypatch):
+    monkeypatch.setenv("LP_NUM_THREADS", "")
+    monkeypatch.delenv("LP_NUM_THREADS")
+    tame_mesa()
+    assert os.environ["LP_NUM_THREADS"] == "1"
+
+
+def test_what_the_user_set_for_mesa_stays(monkeypatch):
+    monkeypatch.setenv("LP_NUM_THREADS", "4")
+    tame_mesa()
+    assert os.environ["LP_NUM_THREADS"] == "4"
 
 
 def test_openvino_reports_nothing_and_leaves_the_home_folder_alone(tmp_path):
