@@ -1,0 +1,1 @@
+"""How they are seen: triangles, cameras, sensors."""
