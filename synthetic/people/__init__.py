@@ -1,0 +1,1 @@
+"""Who is drawn: bodies, clothes, hair, things carried, and how they move."""
