@@ -1,0 +1,1 @@
+"""Where they are: procedural streets, halls and rooms, of our own making."""
