@@ -1,0 +1,1 @@
+"""How a set of crops lies on disk: one file per layout."""
