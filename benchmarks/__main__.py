@@ -3,7 +3,7 @@
 import sys
 from importlib import import_module
 
-DOMAINS = ("object", "person")
+DOMAINS = ("object", "person", "synthetic")
 
 
 def main() -> int:
