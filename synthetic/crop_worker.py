@@ -17,7 +17,7 @@ from synthetic.people.body import load_body
 from synthetic.people.figure import build_figure
 from synthetic.people.gait import draw_gait
 from synthetic.people.wardrobe import draw_passer_by
-from synthetic.pictures import PASSERS_BY, Actor, cut_out
+from synthetic.pictures import PASSERS_BY, Actor, Step, cut_out, draw_walk
 from synthetic.rendering.renderer import Renderer
 from synthetic.seeds import generator
 from synthetic.stages import Stage, draw_stage, load_stage, save_stage
@@ -56,6 +56,7 @@ class CropTask:
         stages: Where the stages are kept.
         crops: For each crop its camera, its number there, and the file it goes to.
         size_wh: Width and height of all crops, or None: as they were cut.
+        walks: Whether the crops of a camera are moments of one walk.
     """
 
     seed: int
@@ -65,6 +66,7 @@ class CropTask:
     stages: Path
     crops: tuple[tuple[int, int, Path], ...]
     size_wh: tuple[int, int] | None
+    walks: bool = False
 
 
 def stage_path(folder: Path, camera: int) -> Path:
@@ -97,6 +99,7 @@ def draw_crops(task: CropTask) -> int:
         return len(task.crops)
     chance = generator(task.seed, "gait", task.role, task.number)
     actor = _actor(task.looks, chance)
+    walks = _walks(task, actor) if task.walks else {}
     for done, (camera, picture, path) in enumerate(missing):
         if stopping():
             return len(task.crops) - len(missing) + done
@@ -105,11 +108,23 @@ def draw_crops(task: CropTask) -> int:
             _stage(stage_path(task.stages, camera)),
             actor,
             generator(task.seed, "crop", task.role, task.number, camera, picture),
+            step=walks.get((camera, picture)),
             passer_by=partial(_passer_by, task.seed),
             spoiled=task.role == "junk",
         )
         _write(made.picture, path, task.size_wh)
     return len(task.crops)
+
+
+def _walks(task: CropTask, actor: Actor) -> dict[tuple[int, int], Step]:
+    """Camera and picture -> the moment of the walk past that camera."""
+    steps: dict[tuple[int, int], Step] = {}
+    for camera in sorted({camera for camera, _, _ in task.crops}):
+        pictures = sorted(picture for seen, picture, _ in task.crops if seen == camera)
+        chance = generator(task.seed, "walk", task.role, task.number, camera)
+        walk = draw_walk(_stage(stage_path(task.stages, camera)), actor, chance, len(pictures))
+        steps |= {(camera, picture): step for picture, step in zip(pictures, walk, strict=True)}
+    return steps
 
 
 def _write(picture: NDArray[np.uint8], path: Path, size_wh: tuple[int, int] | None) -> None:

@@ -224,6 +224,7 @@ def _draw(
             stages=stages,
             crops=tuple(own),
             size_wh=_SIZES_WH.get(config.layout),
+            walks=layout_named(config.layout).by_tracklet,
         )
         for owner, own in files.items()
     ]

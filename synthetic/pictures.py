@@ -9,22 +9,26 @@ from numpy.typing import NDArray
 
 from everyid.errors import InputError
 from synthetic.people.appearance import Carried
+from synthetic.people.arms import draw_arms
 from synthetic.people.figure import Figure, pose_figure
 from synthetic.people.gait import Gait
-from synthetic.people.pose import draw_pose
+from synthetic.people.pose import Pose, draw_pose, walking
 from synthetic.placing import light_at, placement
 from synthetic.rendering.compose import Placed, compose, smear
 from synthetic.rendering.renderer import Renderer, Shot, figure_bounds
 from synthetic.rendering.sensor import develop
 from synthetic.stages import Stage
 
-__all__ = ["PASSERS_BY", "Actor", "CutOut", "cut_out"]
+__all__ = ["PASSERS_BY", "STEP_S", "Actor", "CutOut", "Step", "cut_out", "draw_walk"]
 
 Doubles = NDArray[np.float64]
 Box = tuple[float, float, float, float]
 
 PASSERS_BY = 24
 """How many different people walk through other people's crops."""
+
+STEP_S = 0.2
+"""Seconds from one picture of a walk to the next."""
 
 _LEAST_SEEN = 0.45
 """A person of whom less is seen would have been missed."""
@@ -40,6 +44,21 @@ class Actor:
     figure: Figure
     gait: Gait
     carried: tuple[Carried, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One moment of a walk past a camera.
+
+    Args:
+        xy: Where the person is, metres.
+        heading_deg: Where they go: 0 along x, 90 along y.
+        pose: Of the body.
+    """
+
+    xy: tuple[float, float]
+    heading_deg: float
+    pose: Pose
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +78,44 @@ class CutOut:
     visibility: float
 
 
+def draw_walk(stage: Stage, actor: Actor, chance: np.random.Generator, count: int) -> list[Step]:
+    """A walk from one spot of a stage towards another, seen :data:`STEP_S` seconds apart.
+
+    Args:
+        stage: What the camera sees.
+        actor: Who walks.
+        chance: Decides from where to where.
+        count: How many moments.
+    """
+    speed = actor.gait.speed_m_s
+    wanted = speed * STEP_S * max(1, count - 1)
+    start, goal = stage.spots_xy[chance.integers(len(stage.spots_xy), size=2)]
+    for _ in range(_TRIES):
+        if math.dist(start, goal) >= wanted:
+            break
+        others = stage.spots_xy[chance.integers(len(stage.spots_xy), size=2)]
+        if math.dist(*others) > math.dist(start, goal):
+            start, goal = others
+    way = goal - start
+    length = max(1e-6, float(np.hypot(*way)))
+    heading = math.degrees(math.atan2(way[1], way[0]))
+    arms, first = draw_arms(chance, carried=actor.carried), float(chance.random())
+    steps = []
+    for number in range(count):
+        along = min(number * STEP_S * speed, length)
+        x, y = (start + way * along / length).tolist()
+        phase = (first + along / actor.gait.cycle_m) % 1.0
+        steps.append(Step((x, y), heading, walking(phase, gait=actor.gait, arms=arms)))
+    return steps
+
+
 def cut_out(
     renderer: Renderer,
     stage: Stage,
     actor: Actor,
     chance: np.random.Generator,
     *,
+    step: Step | None = None,
     passer_by: Callable[[int], Actor] | None = None,
     spoiled: bool = False,
 ) -> CutOut:
@@ -78,6 +129,7 @@ def cut_out(
         stage: What the camera sees.
         actor: Whom the crop is of.
         chance: Decides where, how and with whom.
+        step: Where and how, if that is not left to chance; then there is one try.
         passer_by: Gives somebody who may pass by, for a number from 0 to 23; None: nobody does.
         spoiled: A bad box: it hardly holds the person.
 
@@ -85,8 +137,8 @@ def cut_out(
         InputError: All spots are too near to the lens.
     """
     tries = (
-        _attempt(renderer, stage, actor, chance, passer_by=passer_by, spoiled=spoiled)
-        for _ in range(_TRIES)
+        _attempt(renderer, stage, actor, chance, step, passer_by=passer_by, spoiled=spoiled)
+        for _ in range(_TRIES if step is None else 1)
     )
     best: CutOut | None = None
     for made in tries:
@@ -104,21 +156,24 @@ def _attempt(
     stage: Stage,
     actor: Actor,
     chance: np.random.Generator,
+    step: Step | None,
     *,
     passer_by: Callable[[int], Actor] | None,
     spoiled: bool,
 ) -> CutOut | None:
     """A crop at one spot, whatever is seen there; None where the lens is in the way."""
-    spot = stage.spots_xy[int(chance.integers(len(stage.spots_xy)))]
-    heading = float(chance.uniform(0, 360))
-    person = _stand(stage, actor, chance, spot, heading)
+    if step is None:
+        step = _draw_step(stage, actor, chance)
+    person = _stand(stage, actor, step)
     if person is None:
         return None
     drawn = [person]
     if passer_by is not None and chance.random() < _CROWDED:
         other = passer_by(int(chance.integers(PASSERS_BY)))
-        turned = heading + float(chance.normal(0, 25) + 180 * chance.integers(2))
-        beside = _stand(stage, other, chance, spot + _beside(chance), turned)
+        turned = step.heading_deg + float(chance.normal(0, 25) + 180 * chance.integers(2))
+        x, y = (np.asarray(step.xy) + _beside(chance)).tolist()
+        pose = draw_pose(chance, other.gait, carried=other.carried)
+        beside = _stand(stage, other, Step((x, y), turned, pose))
         drawn += [] if beside is None else [beside]
     cut = _detected(person.box_xyxy, stage.camera.size_wh, chance, spoiled=spoiled)
     left, top, right, bottom = cut
@@ -152,14 +207,17 @@ class _Drawn:
     shift_xy: tuple[float, float]
 
 
-def _stand(
-    stage: Stage, actor: Actor, chance: np.random.Generator, xy: Doubles, heading_deg: float
-) -> _Drawn | None:
-    """A person on a spot, ready to be drawn; None where some of them is behind the lens."""
-    pose = draw_pose(chance, actor.gait, carried=actor.carried)
-    posed = pose_figure(actor.figure, pose)
-    at = float(xy[0]), float(xy[1])
-    model = placement(at, heading_deg)
+def _draw_step(stage: Stage, actor: Actor, chance: np.random.Generator) -> Step:
+    """Any spot, any heading, any pose."""
+    x, y = stage.spots_xy[int(chance.integers(len(stage.spots_xy)))].tolist()
+    heading = float(chance.uniform(0, 360))
+    return Step((x, y), heading, draw_pose(chance, actor.gait, carried=actor.carried))
+
+
+def _stand(stage: Stage, actor: Actor, step: Step) -> _Drawn | None:
+    """A person at a spot, ready to be drawn; None where some of them is behind the lens."""
+    posed = pose_figure(actor.figure, step.pose)
+    model = placement(step.xy, step.heading_deg)
     box = figure_bounds(posed.positions, model, stage.camera)
     if box is None:
         return None
@@ -173,11 +231,12 @@ def _stand(
         camera=stage.camera,
         window_xyxy=box,
         size_wh=(1, 1),
-        light=light_at(at, stage.light, stage.camera, stage.sunlit),
+        light=light_at(step.xy, stage.light, stage.camera, stage.sunlit),
     )
-    way = math.radians(heading_deg), actor.gait.speed_m_s * stage.sensor.shutter_s
-    ahead = [xy[0] + way[1] * math.cos(way[0]), xy[1] + way[1] * math.sin(way[0]), 0.9]
-    ends, depth = stage.camera.project([[xy[0], xy[1], 0.9], ahead])
+    angle, reach = math.radians(step.heading_deg), actor.gait.speed_m_s * stage.sensor.shutter_s
+    x, y = step.xy
+    ahead = (x + reach * math.cos(angle), y + reach * math.sin(angle), 0.9)
+    ends, depth = stage.camera.project([(x, y, 0.9), ahead])
     shift = np.nan_to_num(ends[1] - ends[0])
     return _Drawn(shot, box, float(depth[0]), (float(shift[0]), float(shift[1])))
 

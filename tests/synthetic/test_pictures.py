@@ -6,7 +6,7 @@ import pytest
 from synthetic.people.figure import build_figure
 from synthetic.people.gait import draw_gait
 from synthetic.people.wardrobe import draw_people
-from synthetic.pictures import Actor, cut_out
+from synthetic.pictures import STEP_S, Actor, cut_out, draw_walk
 from synthetic.seeds import generator
 
 
@@ -81,3 +81,28 @@ def test_somebody_passes_by_now_and_then(renderer, stage, actors):
         cut_out(renderer, stage, actors[0], generator(3, number), passer_by=passer_by)
     assert 2 <= len(asked) <= 20
     assert len(set(asked)) > 1
+
+
+def test_a_walk_goes_straight_at_the_persons_speed_and_stays_in_sight(stage, actors):
+    steps = draw_walk(stage, actors[0], generator(4, "walk"), 6)
+    ways = np.diff([step.xy for step in steps], axis=0)
+    headings = np.degrees(np.arctan2(ways[:, 1], ways[:, 0]))
+    assert np.allclose(np.hypot(*ways.T), actors[0].gait.speed_m_s * STEP_S)
+    assert np.allclose(headings, steps[0].heading_deg)
+    pixels, _ = stage.camera.project([(*step.xy, 0.0) for step in steps])
+    assert (pixels >= 0).all()
+    assert (pixels < stage.camera.size_wh).all()
+    turned = [step.pose.rotations["upperleg01.L"] for step in steps]
+    assert not np.allclose(turned[0], turned[1]), "the legs move"
+
+
+def test_a_step_of_a_walk_is_drawn_where_it_is(renderer, stage, actors):
+    first, *_, last = draw_walk(stage, actors[0], generator(4, "walk"), 8)
+    boxes = [
+        cut_out(renderer, stage, actors[0], generator(4, "crop"), step=step).person_xyxy
+        for step in (first, last)
+    ]
+    for box, step in zip(boxes, (first, last), strict=True):
+        (x, y), *_ = stage.camera.project([(*step.xy, 0.0)])[0]
+        assert box[0] < x < box[2]
+        assert abs(box[3] - y) < 0.2 * (box[3] - box[1])
