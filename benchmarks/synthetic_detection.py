@@ -36,6 +36,8 @@ EMPTY = 240
 _KEPT, _WEAK, _SAME = 0.25, 0.05, 0.5
 _WHOLE, _EDGE_PX = 0.95, 1.0
 _EMPTY_SEED = 7
+_FLAT, _COLOURED = 90, 3
+"""Below this range of grey levels a picture is flat, below this mean saturation it is grey."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ class Detected:
         why: For those that were not, why.
         place: The kind of place.
         camera: Its name.
+        view: "clear", "flat" (little contrast, as in fog) or "grey" (no colour, as by infrared).
         activity: What the person does.
         height_px: Of the box.
         contrast: How much its middle differs from both its sides, 0-255.
@@ -58,6 +61,7 @@ class Detected:
     why: str
     place: str
     camera: str
+    view: str
     activity: str
     height_px: float
     contrast: float
@@ -116,11 +120,12 @@ def _in_video(
             found = detector.detect([frame.image])[0]
             reasons = _reasons(boxes, found, detector)
             height, width = frame.image.shape[:2]
-            edge = (boxes[:, :2] <= _EDGE_PX).any(1) | (
-                boxes[:, 2:] >= (width - _EDGE_PX, height - _EDGE_PX)
-            ).any(1)
-            for row, box, why, cut in zip(there, boxes, reasons, edge, strict=True):
-                if row["visibility"] >= _WHOLE and not cut:
+            inner = np.array([width, height]) - _EDGE_PX
+            cut = np.any((boxes[:, :2] <= _EDGE_PX) | (boxes[:, 2:] >= inner), axis=1)
+            for row, box, why, is_cut in zip(
+                there, boxes, reasons, np.atleast_1d(cut), strict=True
+            ):
+                if row["visibility"] >= _WHOLE and not is_cut:
                     seen.append(_person(frame.image, row, box, why, kind))
     return seen
 
@@ -136,6 +141,7 @@ def _person(
         why=why,
         place=kind,
         camera=row["camera"],
+        view=_view(image),
         activity=row["activity"],
         height_px=height,
         contrast=contrast,
@@ -178,6 +184,13 @@ def _reason(
     if other.any():
         return f"taken for a {detector.class_names[int(found.class_ids[np.argmax(other)])]}"
     return "nothing found"
+
+
+def _view(image: Image) -> str:
+    low, high = np.percentile(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), (2, 98))
+    if cv2.cvtColor(image, cv2.COLOR_BGR2HSV)[..., 1].mean() < _COLOURED:
+        return "grey"
+    return "flat" if high - low < _FLAT else "clear"
 
 
 def _contrast(image: Image, box: NDArray[np.float64]) -> float:
@@ -241,6 +254,7 @@ def empty_pictures(folder: Path) -> tuple[int, list[Detected]]:
                         why="",
                         place="",
                         camera=path.stem,
+                        view=_view(image),
                         activity="",
                         height_px=float(box[3] - box[1]),
                         contrast=_contrast(image, box),

@@ -114,11 +114,14 @@ def _detection(folder: Path, seen: Sequence[Detected]) -> Iterator[Measure]:
     missed = [one for one in seen if not one.found]
     draw_sheet(folder / "missed.png", [(one.picture, one.caption) for one in missed])
     large = [one for one in seen if one.height_px >= 40]
-    facts = {
+    clear = [one for one in seen if one.view == "clear" and one.height_px >= 60]
+    facts: dict[str, object] = {
         "people": len(seen),
         "missed": len(missed),
         "missed_below_40_px": sum(one.height_px < 40 for one in missed),
         "recall_from_40_px": _recall(large)["recall"],
+        "recall_from_60_px_in_clear_views": _recall(clear)["recall"],
+        "by_view": _by(seen, lambda one: one.view),
         "by_height_px": _by(seen, lambda one: _band(one.height_px, (40, 60, 100))),
         "by_contrast": _by(seen, lambda one: _band(one.contrast, (8, 16, 32))),
         "by_activity": _by(seen, lambda one: one.activity),

@@ -44,6 +44,8 @@ _BYTES_A_CROP = {"market1501": 2600, "mars": 7500, "cuhk03": 45_000}
 _BYTES_A_CROP_AS_CUT = 6000
 _BYTES_A_STAGE = 6_000_000
 _FRAMES_APART = 5
+_UNNAMED_PATTERNS = ("plain", "denim", "knit", "leather", "logo")
+"""Patterns that are not worth a word on a sheet."""
 
 
 _Owner = tuple[Role, int]
@@ -293,10 +295,13 @@ def _write_sheet(
 
 
 def _words(labels: Mapping[str, Label]) -> str:
-    """The looks of a person in few words, such as "black coat, navy jeans"."""
-    parts = [
-        f"{labels[f'{part}_colour']} {labels[f'{part}_kind']}"
-        for part in ("outer", "upper", "lower")
-        if labels[f"{part}_kind"]
-    ]
-    return ", ".join(parts)
+    """The looks of a person in few words, such as "black coat, striped navy shirt, navy jeans"."""
+    parts = []
+    for part in ("outer", "upper", "lower"):
+        if labels[f"{part}_kind"]:
+            pattern = labels[f"{part}_pattern"]
+            words = () if pattern in _UNNAMED_PATTERNS else (pattern,)
+            parts.append(
+                " ".join(map(str, (*words, labels[f"{part}_colour"], labels[f"{part}_kind"])))
+            )
+    return ", ".join(dict.fromkeys(parts))

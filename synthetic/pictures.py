@@ -17,7 +17,7 @@ from synthetic.placing import light_at, placement
 from synthetic.rendering.compose import Placed, compose, smear
 from synthetic.rendering.renderer import Renderer, Shot, figure_bounds
 from synthetic.rendering.sensor import develop
-from synthetic.stages import Stage
+from synthetic.stages import Stage, visible_share
 
 __all__ = ["PASSERS_BY", "STEP_S", "Actor", "CutOut", "Step", "cut_out", "draw_walk"]
 
@@ -33,6 +33,7 @@ STEP_S = 0.2
 _LEAST_SEEN = 0.45
 """A person of whom less is seen would have been missed."""
 _TRIES = 6
+_WALKS_TRIED = 24
 _CROWDED = 0.22
 """How often somebody else stands so near that they are in the crop as well."""
 
@@ -81,6 +82,8 @@ class CutOut:
 def draw_walk(stage: Stage, actor: Actor, chance: np.random.Generator, count: int) -> list[Step]:
     """A walk from one spot of a stage towards another, seen :data:`STEP_S` seconds apart.
 
+    Of some walks it is the one that is least hidden, and that ends last.
+
     Args:
         stage: What the camera sees.
         actor: Who walks.
@@ -88,23 +91,23 @@ def draw_walk(stage: Stage, actor: Actor, chance: np.random.Generator, count: in
         count: How many moments.
     """
     speed = actor.gait.speed_m_s
-    wanted = speed * STEP_S * max(1, count - 1)
-    start, goal = stage.spots_xy[chance.integers(len(stage.spots_xy), size=2)]
-    for _ in range(_TRIES):
-        if math.dist(start, goal) >= wanted:
-            break
-        others = stage.spots_xy[chance.integers(len(stage.spots_xy), size=2)]
-        if math.dist(*others) > math.dist(start, goal):
-            start, goal = others
-    way = goal - start
-    length = max(1e-6, float(np.hypot(*way)))
+    times = np.arange(count) * STEP_S
+    best, most = np.zeros((count, 2)), -1.0
+    for _ in range(_WALKS_TRIED):
+        start, goal = stage.spots_xy[chance.integers(len(stage.spots_xy), size=2)]
+        length = max(1e-6, math.dist(start, goal))
+        along = np.minimum(times * speed, length)
+        points = start + along[:, None] * (goal - start) / length
+        seen = visible_share(stage.camera, stage.distance_m, points).min()
+        moving = along[-1] / max(1e-6, times[-1] * speed)
+        if min(seen, moving) > most:
+            best, most = points, float(min(seen, moving))
+    way = best[-1] - best[0]
     heading = math.degrees(math.atan2(way[1], way[0]))
     arms, first = draw_arms(chance, carried=actor.carried), float(chance.random())
     steps = []
-    for number in range(count):
-        along = min(number * STEP_S * speed, length)
-        x, y = (start + way * along / length).tolist()
-        phase = (first + along / actor.gait.cycle_m) % 1.0
+    for x, y in best.tolist():
+        phase = (first + math.dist((x, y), best[0]) / actor.gait.cycle_m) % 1.0
         steps.append(Step((x, y), heading, walking(phase, gait=actor.gait, arms=arms)))
     return steps
 

@@ -18,7 +18,7 @@ from synthetic.rendering.renderer import Light, Renderer
 from synthetic.rendering.sensor import Sensor, adapted, draw_sensor
 from synthetic.seeds import generator
 
-__all__ = ["Stage", "draw_stage", "load_stage", "save_stage"]
+__all__ = ["Stage", "draw_stage", "load_stage", "save_stage", "visible_share"]
 
 _SIZES_WH = ((640, 360), (960, 540), (1280, 720))
 _SIZE_SHARES = (0.3, 0.4, 0.3)
@@ -124,16 +124,9 @@ def _look(
 ) -> Stage:
     """The stage of a camera, with the points at which a person is seen."""
     plate = renderer.plate(place.mesh, place.textures, camera, place.light)
-    clear = np.zeros(len(points))
-    heights = np.linspace(0.2, _PERSON_M - 0.1, 6)
-    for height in heights:
-        pixels, depth = camera.project(np.column_stack([points, np.full(len(points), height)]))
-        columns, rows = np.floor(pixels).astype(int).T
-        rows = np.clip(rows, 0, camera.size_wh[1] - 1)
-        columns = np.clip(columns, 0, camera.size_wh[0] - 1)
-        clear += plate.distance_m[rows, columns] > depth - 0.3
+    clear = visible_share(camera, plate.distance_m, points)
     chosen = np.arange(len(points)) % _HALF_HIDDEN_ONE_IN == 0
-    seen = (clear >= len(heights) - 1) | (chosen & (clear >= len(heights) / 2))
+    seen = (clear > 0.8) | (chosen & (clear >= 0.5))
     return Stage(
         camera=camera,
         sensor=adapted(draw_sensor(chance, indoor=place.indoor), plate.rgb),
@@ -144,6 +137,30 @@ def _look(
         ground=plate.ground,
         spots_xy=points[seen],
     )
+
+
+def visible_share(
+    camera: Camera, distance_m: NDArray[np.float32], points: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """How much of a person on each point no thing hides, in sixths.
+
+    Args:
+        camera: Who looks.
+        distance_m: float32 (H, W), of the place without people, along the optical axis.
+        points: float64 (N, 2), metres; on what is beside the picture the nearest pixel decides.
+
+    Returns:
+        float64 (N,), 0-1.
+    """
+    heights = np.linspace(0.2, _PERSON_M - 0.1, 6)
+    clear = np.zeros(len(points))
+    for height in heights:
+        pixels, depth = camera.project(np.column_stack([points, np.full(len(points), height)]))
+        columns, rows = np.floor(np.nan_to_num(pixels)).astype(int).T
+        rows = np.clip(rows, 0, camera.size_wh[1] - 1)
+        columns = np.clip(columns, 0, camera.size_wh[0] - 1)
+        clear += distance_m[rows, columns] > depth - 0.3
+    return np.asarray(clear / len(heights), np.float64)
 
 
 def save_stage(stage: Stage, path: Path) -> None:
