@@ -81,7 +81,7 @@ def people_in_footage(folder: Path) -> tuple[list[Path], list[Detected]]:
     for seed, kind in enumerate(KINDS, 1):
         site = folder / "footage" / kind.replace(" ", "-")
         if not site.exists():
-            make_footage(
+            run = make_footage(
                 build(
                     FootageConfig,
                     cameras=CAMERAS,
@@ -94,6 +94,8 @@ def people_in_footage(folder: Path) -> tuple[list[Path], list[Detected]]:
                     output=site,
                 )
             )
+            if run.interrupted:
+                raise KeyboardInterrupt
         rows = pq.read_table(site / "identities.parquet").to_pylist()
         for video in sorted(site.glob("camera-*.mp4")):
             videos.append(video)

@@ -145,9 +145,6 @@ class Side:
 
 def _serve(name: str, identities: int) -> None:
     """Does a round at every line that comes in, and says how long it took."""
-    from synthetic.rendering.context import open_context
-
-    open_context().release()  # a missing OpenGL is told at once
     one_round = _plain(identities) if name == "plain" else _everyid(identities)
     _say(0.0)
     for number, _ in enumerate(sys.stdin):

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import cv2
@@ -134,7 +135,7 @@ def make_set(folder: Path, seed: int, identities: int) -> CropSet:
     """
     place = folder / f"crops-{identities}-{seed}"
     if not place.exists():
-        make_crops(
+        run = make_crops(
             build(
                 CropsConfig,
                 identities=identities,
@@ -147,6 +148,8 @@ def make_set(folder: Path, seed: int, identities: int) -> CropSet:
                 output=place,
             )
         )
+        if run.interrupted:
+            raise KeyboardInterrupt
     table = pq.read_table(place / "crops.parquet").to_pydict()
     unknown = (None,) * len(table["path"])
     crops = Crops(
@@ -172,7 +175,13 @@ def make_set(folder: Path, seed: int, identities: int) -> CropSet:
 
 def vectors_of(crops: Crops) -> Embeddings:
     """The embeddings of crops by the network that was trained on real people."""
-    return Session(build(EmbedConfig, sources=(), model=ENCODER), Stop()).embed(crops)
+    return _session().embed(crops)
+
+
+@lru_cache(maxsize=1)
+def _session() -> Session:
+    """The network, opened once."""
+    return Session(build(EmbedConfig, sources=(), model=ENCODER), Stop())
 
 
 def across_cameras(

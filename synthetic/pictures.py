@@ -33,6 +33,8 @@ STEP_S = 0.2
 _LEAST_SEEN = 0.45
 """A person of whom less is seen would have been missed."""
 _TRIES = 6
+_BOUNDING = 4
+"""Every so many points of a figure decide its box: less than a pixel is lost."""
 _WALKS_TRIED = 24
 _CROWDED = 0.22
 """How often somebody else stands so near that they are in the crop as well."""
@@ -221,7 +223,7 @@ def _stand(stage: Stage, actor: Actor, step: Step) -> _Drawn | None:
     """A person at a spot, ready to be drawn; None where some of them is behind the lens."""
     posed = pose_figure(actor.figure, step.pose)
     model = placement(step.xy, step.heading_deg)
-    box = figure_bounds(posed.positions, model, stage.camera)
+    box = figure_bounds(posed.positions[::_BOUNDING], model, stage.camera)
     if box is None:
         return None
     shot = Shot(

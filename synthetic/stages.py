@@ -23,7 +23,7 @@ __all__ = ["Stage", "draw_stage", "load_stage", "save_stage", "visible_share"]
 _SIZES_WH = ((640, 360), (960, 540), (1280, 720))
 _SIZE_SHARES = (0.3, 0.4, 0.3)
 _PERSON_M = 1.7
-_HEIGHT_PX = (56.0, 340.0)
+_HEIGHT_PX = (56.0, 280.0)
 _FEWEST_SPOTS = 24
 _HALF_HIDDEN_ONE_IN = 6
 """One in so many spots may be half hidden behind things; the others are in plain sight."""

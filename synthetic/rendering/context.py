@@ -1,6 +1,7 @@
 """OpenGL without a screen."""
 
 import importlib
+import sys
 from importlib.util import find_spec
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -26,6 +27,7 @@ def open_context() -> "moderngl.Context":
             hint="pip install -e '.[synthetic]'",
         )
     tame_mesa()
+    _load_compilers_first()
     package: ModuleType = importlib.import_module("moderngl")
     try:
         context: moderngl.Context = package.create_context(
@@ -37,3 +39,13 @@ def open_context() -> "moderngl.Context":
             hint="it needs EGL; Debian: apt install libegl1 libgl1-mesa-dri",
         ) from error
     return context
+
+
+def _load_compilers_first() -> None:
+    """Loads torch's compiler before Mesa's, where torch is in use.
+
+    Both carry an LLVM. The names of Mesa's are seen by all that is loaded after it, and triton,
+    when it comes second, crashes the process.
+    """
+    if "torch" in sys.modules and find_spec("triton") is not None:
+        importlib.import_module("triton")

@@ -30,6 +30,11 @@ _MIDDLE_GREY = 0.17
 _GAINS = (0.6, 2.5)
 """How far a camera exposes less or more than for white in full light."""
 
+_LAMP_M = 14.0
+"""How far an infrared lamp reaches: there half of its light is left."""
+_HAZE = 0.4
+"""Light that haze scatters into the lens, linear."""
+
 _TILE = 640
 """Pixels along each side of the prepared noise and rain."""
 
@@ -96,27 +101,29 @@ def draw_sensor(
     warm, green = normal(0.06 if dark else 0.0, spread), normal(0, 0.35 * spread)
     gains = np.clip(np.exp([warm, green, -warm]), 0.7, 1.4)
     gains /= gains @ _LUMINANCE
-    noise = min(math.exp(normal(math.log(0.02 if dark else 0.006), 0.5)), 0.04)
+    noise = min(math.exp(normal(math.log(0.012 if dark else 0.006), 0.5)), 0.03)
     weather = 1.0 if indoor or infrared else chance()
+    haze = float(generator.uniform(0.003, 0.01)) if weather < 0.1 else 0.0
+    lift = float(generator.uniform(0, 0.07)) if chance() < 0.2 else 0.0
     low = int(generator.integers(45, 90))
     return Sensor(
-        exposure=math.exp(float(np.clip(normal(-0.25 if dark else 0.1, 0.24), -0.8, 0.5))),
+        exposure=math.exp(float(np.clip(normal(-0.4 if dark else 0.1, 0.24), -0.8, 0.5))),
         white_balance=(float(gains[0]), float(gains[1]), float(gains[2])),
         gamma=float(np.clip(normal(1.0, 0.09), 0.8, 1.25)),
-        contrast=float(np.clip(normal(1.05, 0.1), 0.8, 1.3)),
-        saturation=float(np.clip(normal(0.7 if dark else 0.88, 0.13), 0.5, 1.15)),
-        black=float(generator.uniform(0, 0.1)) if chance() < 0.35 else 0.0,
+        contrast=float(np.clip(normal(1.15, 0.1), 0.85, 1.4)),
+        saturation=float(np.clip(normal(0.75 if dark else 1.0, 0.14), 0.5, 1.3)),
+        black=0.0 if haze else lift,
         shot_noise=0.15 * noise**1.5,
         read_noise=0.2 * noise,
         blur_px=float(np.clip(normal(0.55, 0.25), 0.0, 1.3)),
         shutter_s=float(
-            generator.uniform(1 / 40, 1 / 20) if dark else generator.uniform(0, 1 / 50)
+            generator.uniform(1 / 60, 1 / 30) if dark else generator.uniform(0, 1 / 50)
         ),
         sharpening=float(generator.uniform(0.3, 1.1)) if chance() < 0.5 else 0.0,
         vignette=float(generator.uniform(0.0, 0.3)),
         infrared=infrared,
         rain=float(generator.uniform(0.3, 1.0)) if weather < 0.05 else 0.0,
-        haze_per_m=float(generator.uniform(0.004, 0.025)) if weather < 0.1 else 0.0,
+        haze_per_m=haze,
         jpeg_quality=(low, min(low + 15, 96)),
     )
 
@@ -207,13 +214,13 @@ def _through_air(light: FloatArray, sensor: Sensor, distance_m: FloatArray | flo
     """The light after its way: whiter with haze; an infrared lamp lights what is near."""
     distance: FloatArray = np.minimum(np.asarray(distance_m, np.float32), np.float32(300))
     if sensor.infrared:
-        reach = 1.6 / (1 + (distance / np.float32(9)) ** 2)
-        # Most cloth is bright in infrared, whatever its colour.
-        lit: FloatArray = np.sqrt(np.maximum(light, 0) * np.float32(0.5)) * reach[..., None]
+        reach = 1.5 / (1 + (distance / np.float32(_LAMP_M)) ** 2)
+        # Most cloth is brighter in infrared than in daylight, whatever its colour.
+        lit: FloatArray = np.float32(0.8) * np.maximum(light, 0) ** 0.7 * reach[..., None]
         light = lit
     if sensor.haze_per_m:
         kept = np.exp(distance * np.float32(-sensor.haze_per_m))[..., None]
-        light = light * kept + np.float32(0.7 * sensor.exposure) * (1 - kept)
+        light = light * kept + np.float32(_HAZE) * (1 - kept)  # as bright as it is exposed for
     return np.ascontiguousarray(light, np.float32)
 
 

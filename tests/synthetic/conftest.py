@@ -1,6 +1,8 @@
 """The commands in this process, one body model, one renderer, and one stage for all tests."""
 
+import importlib
 import sys
+from importlib.util import find_spec
 
 import pytest
 
@@ -11,6 +13,9 @@ from synthetic.people.body import load_body
 from synthetic.rendering.renderer import Renderer
 from synthetic.stages import draw_stage
 from tests.object.scenes import Done
+
+if find_spec("triton"):  # later tests may load it, and after Mesa that would end the process
+    importlib.import_module("triton")
 
 
 @pytest.fixture

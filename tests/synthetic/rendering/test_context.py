@@ -2,12 +2,14 @@
 
 import importlib
 import os
+import subprocess
 import sys
 from types import SimpleNamespace
 
 import pytest
 
 from everyid.errors import DependencyError
+from everyid.settings import PROJECT_FOLDER as ROOT
 from synthetic.rendering import context
 from synthetic.rendering.renderer import Renderer
 
@@ -53,3 +55,19 @@ def test_mesa_gets_one_thread_before_it_starts(monkeypatch):
     )
     assert context.open_context() == "a context"
     assert seen == {"standalone": True, "backend": "egl", "require": 330, "threads": "1"}
+
+
+def test_triton_after_mesa_does_not_crash_a_process_that_has_torch():
+    pytest.importorskip("moderngl")
+    pytest.importorskip("triton")
+    code = (
+        "import sys, types; sys.modules['torch'] = types.ModuleType('torch')\n"
+        "from synthetic.rendering.context import open_context\n"
+        "open_context()\n"
+        "import triton\n"
+        "print('alive')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    if "DependencyError" in done.stderr:
+        pytest.skip("OpenGL cannot start here")
+    assert done.stdout == "alive\n", done.stderr
