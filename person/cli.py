@@ -29,7 +29,7 @@ Sources = Annotated[
         readable=False,  # checked where it is read, with our own words and exit code
         help="Crops of people: file, folder (searched through), .txt or Parquet list; may be given "
         "several times. To rank or measure, also one file of embeddings. "
-        "Default: tmp/datasets/people.",
+        "Default: tmp/datasets/people, else the sample tests/data/people.",
         show_default=False,
     ),
 ]

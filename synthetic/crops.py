@@ -289,8 +289,8 @@ def _write_sheet(
         f"{counted(config.cameras, 'camera')}, seed {config.seed}",
         notes={number: _words(person.labels()) for number, person in enumerate(cast, 1)},
     )
-    _, encoded = cv2.imencode(".png", sheet)
-    with whole_file(folder / "sheet.png", overwrite=True) as part:
+    _, encoded = cv2.imencode(".jpg", sheet, [cv2.IMWRITE_JPEG_QUALITY, 90])
+    with whole_file(folder / "sheet.jpg", overwrite=True) as part:
         part.write_bytes(encoded.tobytes())
 
 

@@ -264,8 +264,6 @@ def test_no_source_and_no_sample_clip(everyid, bright_boxes, monkeypatch, tmp_pa
 @pytest.mark.usefixtures("default_weights")
 def test_people_in_the_sample_clip(everyid, tmp_path):
     clip = PROJECT_FOLDER / "tests/data/site/camera-1.mp4"
-    if not clip.is_file():
-        pytest.skip(f"no {clip}")
     done = everyid("object", "tracking", "-o", tmp_path / "out", "--save", "csv", "--json")
     assert done.code == 0
     summary = TrackingRun.model_validate_json(done.out).sources[0].summary
@@ -273,4 +271,4 @@ def test_people_in_the_sample_clip(everyid, tmp_path):
     assert summary.warnings == []
     assert not summary.scores.partial
     assert summary.scores.frames == summary.frames
-    assert summary.scores.hota > 0.4
+    assert summary.scores.hota > 0.7

@@ -43,7 +43,7 @@ def test_a_set_is_whole_labelled_and_the_same_every_time(synthetic, tmp_path):
         "attributes.png",
         "crops.parquet",
         "run.json",
-        "sheet.png",
+        "sheet.jpg",
     } <= set(there)
     assert not [name for name in there if name.startswith(".")]
     pictures = [name for name in there if name.endswith(".jpg")]
