@@ -25,7 +25,9 @@ from everyid.settings import single_threaded
 
 CROP_WH = (160, 320)
 LAYERS = 7
-CAMERAS, PICTURES = 4, 4
+CAMERAS, PICTURES = 6, 4
+CACHE = tempfile.TemporaryDirectory(prefix="everyid-bench-")
+"""What anny and warp keep, until this process ends."""
 
 
 def main(arguments: list[str]) -> int:
@@ -187,10 +189,13 @@ def _plain(identities: int) -> Callable[[int], None]:
     import moderngl
     import torch
     import warp
+    from anny.paths import set_anny_cache_path
 
     from synthetic.rendering.context import open_context
 
-    warp.config.quiet = True
+    warp.config.log_level = warp.LOG_WARNING
+    warp.config.kernel_cache_dir = CACHE.name
+    set_anny_cache_path(CACHE.name)
     torch.set_num_threads(1)
     model = anny.Anny(topology="notoes", phenotypes="all").to(dtype=torch.float32)
     faces = model.faces.numpy().astype(np.int32)

@@ -114,12 +114,13 @@ def tame_matplotlib() -> None:
 
 
 def tame_mesa() -> None:
-    """Keeps Mesa, where it draws on the CPU, to one thread a process.
+    """Keeps Mesa to one thread a process, and from writing to the home folder.
 
     To be called before OpenGL starts; what the user has set stays. Drawing is spread over
     processes, and more threads than cores only wait for each other.
     """
     os.environ.setdefault("LP_NUM_THREADS", "1")
+    _give_folder("MESA_SHADER_CACHE_DIR", "mesa")
 
 
 def tame_openvino() -> None:

@@ -36,7 +36,7 @@ _TRIES = 6
 _BOUNDING = 4
 """Every so many points of a figure decide its box: less than a pixel is lost."""
 _WALKS_TRIED = 24
-_CROWDED = 0.22
+_CROWDED = 0.15
 """How often somebody else stands so near that they are in the crop as well."""
 
 

@@ -86,6 +86,7 @@ PYPROJECT = """
     dependencies = ["typer>=0.26"]
     [project.optional-dependencies]
     dev = ["pytest"]
+    synthetic = ["anny"]
 """
 COMMANDS = """
     import json, os, sys
@@ -168,9 +169,10 @@ class Machine:
         write(self.checkout / "pyproject.toml", PYPROJECT)
         write(self.checkout / "object" / "__init__.py", "")
         write(self.checkout / "object" / "cli.py", COMMANDS)
-        for room in ("person", "synthetic"):
-            write(self.checkout / room / "__init__.py", "")
-            write(self.checkout / room / "cli.py", "import typer\napp = typer.Typer(help='')")
+        write(self.checkout / "person" / "__init__.py", "")
+        write(self.checkout / "person" / "cli.py", "import typer\napp = typer.Typer(help='')")
+        write(self.checkout / "synthetic" / "__init__.py", "")
+        write(self.checkout / "synthetic" / "cli.py", COMMANDS)
         write(
             self.checkout / "everyid" / "cli.py", "import typer\nweights_app = typer.Typer(help='')"
         )
@@ -366,6 +368,17 @@ def test_the_word_tests_adds_dev_to_what_is_there(machine: Machine):
     assert done.stdout.strip() == "[] ['-x', '--slow', '-k', 'a and b']"
     assert done.returncode == 5
     assert machine.calls == [["-e", "."], ["-e", ".[dev]"]]
+
+
+def test_a_command_of_synthetic_adds_its_extra_and_its_help_does_not(machine: Machine):
+    assert machine.works()
+    assert machine.run("synthetic", "--help").returncode == 0
+    assert machine.run("synthetic", "echo", "--help").returncode == 0
+    assert machine.calls == [["-e", "."]]
+    assert machine.run("synthetic", "echo", "x").returncode == 0
+    assert machine.calls == [["-e", "."], ["-e", ".[synthetic]"]]
+    assert machine.run("synthetic", "echo", "x").returncode == 0
+    assert len(machine.calls) == 2
 
 
 def test_tests_is_only_a_word_where_a_command_stands(machine: Machine):

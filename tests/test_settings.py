@@ -124,17 +124,20 @@ def test_what_the_user_set_for_ultralytics_stays(monkeypatch, tmp_path):
     assert os.environ["YOLO_OFFLINE"] == "false"
 
 
-def test_mesa_draws_with_one_thread(monkeypatch):
-    monkeypatch.setenv("LP_NUM_THREADS", "")
-    monkeypatch.delenv("LP_NUM_THREADS")
+def test_mesa_draws_with_one_thread_and_keeps_its_shaders_in_the_cache(monkeypatch):
+    for name in ("LP_NUM_THREADS", "MESA_SHADER_CACHE_DIR"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
     tame_mesa()
     assert os.environ["LP_NUM_THREADS"] == "1"
+    assert os.environ["MESA_SHADER_CACHE_DIR"] == str(settings().cache_folder / "mesa")
 
 
 def test_what_the_user_set_for_mesa_stays(monkeypatch):
     monkeypatch.setenv("LP_NUM_THREADS", "4")
+    monkeypatch.setenv("MESA_SHADER_CACHE_DIR", "mine")
     tame_mesa()
-    assert os.environ["LP_NUM_THREADS"] == "4"
+    assert (os.environ["LP_NUM_THREADS"], os.environ["MESA_SHADER_CACHE_DIR"]) == ("4", "mine")
 
 
 def test_openvino_reports_nothing_and_leaves_the_home_folder_alone(tmp_path):
