@@ -184,11 +184,9 @@ def draw_gait(generator: np.random.Generator, *, age_group: AgeGroup, height_m: 
 def walking_stride(gait: Gait) -> Stride:
     """The way of the feet of a person who walks.
 
-    The constants bring knee, hip and ankle as near as they get to those of people who walk at
-    their own pace, measured over strides of 1.25 to 1.7 legs.
-
-    Source: D. A. Winter, The Biomechanics and Motor Control of Human Gait, 2nd ed. 1991, joint
-        angles of natural cadence.
+    The constants were fitted, over strides of 1.25 to 1.7 legs, to about the knee, hip and ankle
+    angles that textbooks give for people at their own pace (such as D. A. Winter, The Biomechanics
+    and Motor Control of Human Gait, 1991); they were not checked against its tables.
 
     Args:
         gait: The person's manner.
