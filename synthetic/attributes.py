@@ -13,11 +13,18 @@ import pyarrow.parquet as pq
 from everyid.errors import InputError, ShapeError
 from everyid.output import readable, whole_file
 from everyid.settings import tame_matplotlib
+from synthetic.people.appearance import Appearance
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Value", "draw_attributes", "read_attributes", "write_attributes"]
+__all__ = [
+    "Value",
+    "attribute_row",
+    "draw_attributes",
+    "read_attributes",
+    "write_attributes",
+]
 
 Value = str | int | float | bool | None
 """Of an attribute; None: there is no such thing."""
@@ -41,6 +48,12 @@ _PLOT_WIDTH, _BAR, _FRAME, _HEAD = 340, 19, 58, 50
 """Pixels: of a plot, and in height of one bar, of all around the bars and above all plots."""
 
 _INK, _GREY, _PALE, _BLUE, _NONE = "#24292f", "#8c959f", "#d8dee4", "#2563eb", "#c3cad2"
+
+
+def attribute_row(identity: int, day: int, person: Appearance) -> dict[str, Value]:
+    """What somebody looks like on a day; ``twin_of`` is an identity, too, and counts from 1."""
+    twin = None if person.twin_of is None else person.twin_of + 1
+    return {"identity": identity, "day": day, **person.labels(), "twin_of": twin}
 
 
 def write_attributes(

@@ -1,7 +1,7 @@
 """What each command of the room is asked to do: one frozen model a command."""
 
 from pathlib import Path
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -21,9 +21,18 @@ class MakingConfig(CommandConfig):
     overwrite: bool = False
     workers: int | None = Field(default=None, ge=1, le=256, description="None: one a core")
 
+    command_name: ClassVar[str]
+
+    def command(self) -> dict[str, Any]:
+        """What decides the result, for the file that says how it was made."""
+        kept = self.model_dump(mode="json", exclude={"output", "overwrite", "workers"})
+        return {"name": self.command_name, **kept}
+
 
 class CropsConfig(MakingConfig):
     """``synthetic crops``: a set for re-identification."""
+
+    command_name: ClassVar[str] = "synthetic crops"
 
     option_names: ClassVar[dict[str, str]] = {"identities": "ids"}
 
@@ -45,6 +54,10 @@ class CropsConfig(MakingConfig):
         wanted = min(self.cameras, 6)
         return wanted if self.cameras_per_identity is None else self.cameras_per_identity
 
+    def command(self) -> dict[str, Any]:
+        """What decides the result; how many cameras see an identity is said as a number."""
+        return super().command() | {"cameras_per_identity": self.seen_by}
+
     @model_validator(mode="after")
     def _some_camera_each(self) -> Self:
         if self.seen_by > self.cameras:
@@ -57,6 +70,8 @@ class CropsConfig(MakingConfig):
 
 class FootageConfig(MakingConfig):
     """``synthetic footage``: one site, several cameras."""
+
+    command_name: ClassVar[str] = "synthetic footage"
 
     cameras: int = Field(default=4, ge=1, le=99)
     people: int = Field(default=15, ge=1, le=1000)

@@ -18,7 +18,7 @@ from synthetic.people.figure import build_figure
 from synthetic.people.gait import draw_gait
 from synthetic.people.wardrobe import draw_passer_by
 from synthetic.pictures import PASSERS_BY, Actor, Step, cut_out, draw_walk
-from synthetic.rendering.renderer import Renderer
+from synthetic.rendering.renderer import process_renderer
 from synthetic.seeds import generator
 from synthetic.stages import Stage, draw_stage, load_stage, save_stage
 
@@ -82,7 +82,7 @@ def make_stage(task: StageTask) -> None:
     """
     path = stage_path(task.folder, task.camera)
     if not path.exists():
-        save_stage(draw_stage(_renderer(), seed=task.seed, number=task.camera), path)
+        save_stage(draw_stage(process_renderer(), seed=task.seed, number=task.camera), path)
 
 
 def draw_crops(task: CropTask) -> int:
@@ -104,7 +104,7 @@ def draw_crops(task: CropTask) -> int:
         if stopping():
             return len(task.crops) - len(missing) + done
         made = cut_out(
-            _renderer(),
+            process_renderer(),
             _stage(stage_path(task.stages, camera)),
             actor,
             generator(task.seed, "crop", task.role, task.number, camera, picture),
@@ -138,12 +138,6 @@ def _write(picture: NDArray[np.uint8], path: Path, size_wh: tuple[int, int] | No
         raise OutputError(f"cannot encode {path} as {path.suffix}")
     with whole_file(path, overwrite=True) as part:
         part.write_bytes(encoded.tobytes())
-
-
-@lru_cache(maxsize=1)
-def _renderer() -> Renderer:
-    """The renderer of this process; it ends with it."""
-    return Renderer().__enter__()
 
 
 @lru_cache(maxsize=24)

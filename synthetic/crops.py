@@ -5,7 +5,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import pyarrow as pa
@@ -16,14 +15,13 @@ from everyid.models import CropSetRun
 from everyid.output import (
     Stop,
     counted,
-    notice,
     progress,
     stoppable,
     warn,
     whole_file,
     writing,
 )
-from synthetic.attributes import draw_attributes, write_attributes
+from synthetic.attributes import attribute_row, draw_attributes, write_attributes
 from synthetic.config import CropsConfig
 from synthetic.crop_worker import CropTask, Role, StageTask, draw_crops, make_stage
 from synthetic.jobs import run_jobs
@@ -83,7 +81,7 @@ def make_crops(config: CropsConfig) -> CropSetRun:
     cast = draw_people(config.identities, seed=config.seed)
     people = _people(config)
     plan, owners = _plan(people, layout)
-    doing = {"command": _command(config), "versions": versions()}
+    doing = {"command": config.command(), "versions": versions()}
     with (
         stoppable() as stop,
         workplace(config.output, "crops", doing, overwrite=config.overwrite) as place,
@@ -102,9 +100,7 @@ def make_crops(config: CropsConfig) -> CropSetRun:
             _write_sheet(config, cast, place.part, plan, paths)
             place.finish()
         else:
-            notice(
-                f"not whole yet: the same command with --output {place.output} goes on from here"
-            )
+            place.say_unfinished()
         return CropSetRun(
             output=place.output,
             layout=config.layout,
@@ -117,15 +113,6 @@ def make_crops(config: CropsConfig) -> CropSetRun:
             elapsed_s=time.perf_counter() - started,
             interrupted=not whole,
         )
-
-
-def _command(config: CropsConfig) -> dict[str, Any]:
-    """What decides the crops, for the file that says how they were made."""
-    return {
-        "name": "synthetic crops",
-        **config.model_dump(mode="json", exclude={"output", "overwrite", "workers"}),
-        "cameras_per_identity": config.seen_by,
-    }
 
 
 def _people(config: CropsConfig) -> list[_Person]:
@@ -263,11 +250,7 @@ def _write_table(folder: Path, plan: Sequence[CropPlan], paths: Sequence[str]) -
 def _write_attributes(cast: Sequence[Appearance], folder: Path, plan: Sequence[CropPlan]) -> None:
     """Writes what each identity looks like."""
     there = sorted({crop.identity for crop in plan if crop.identity > DISTRACTOR})
-    rows = []
-    for number in there:
-        person = cast[number - 1]
-        twin = None if person.twin_of is None else person.twin_of + 1
-        rows.append({"identity": number, "day": 1, **person.labels(), "twin_of": twin})
+    rows = [attribute_row(number, 1, cast[number - 1]) for number in there]
     write_attributes(folder / "attributes.parquet", rows, overwrite=True)
     title = f"What {counted(len(rows), 'synthetic person looks', 'synthetic people look')} like"
     draw_attributes(folder / "attributes.png", rows, title=title, overwrite=True)

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from everyid.models import FootageCamera, FootageRun
-from everyid.output import Stop, counted, notice, progress, stoppable, whole_file, writing
-from synthetic.attributes import write_attributes
+from everyid.output import Stop, counted, progress, stoppable, whole_file, writing
+from synthetic.attributes import attribute_row, write_attributes
 from synthetic.cast import draw_cast
 from synthetic.config import FootageConfig
 from synthetic.footage_worker import (
@@ -25,7 +25,6 @@ from synthetic.footage_worker import (
 from synthetic.happenings import events_text, happenings, transitions
 from synthetic.jobs import run_jobs
 from synthetic.join import join_videos
-from synthetic.people.appearance import Appearance
 from synthetic.people.body_file import body_file
 from synthetic.site import Site, overlaps
 from synthetic.truth import Rows, View, identity_rows, read_truth, sequence_text, write_identities
@@ -48,7 +47,7 @@ def make_footage(config: FootageConfig) -> FootageRun:
     """
     started = time.perf_counter()
     setting = Setting.of(config)
-    doing = {"command": _command(config), "versions": versions()}
+    doing = {"command": config.command(), "versions": versions()}
     with (
         stoppable() as stop,
         workplace(config.output, "footage", doing, overwrite=config.overwrite) as place,
@@ -70,9 +69,7 @@ def make_footage(config: FootageConfig) -> FootageRun:
             events = _write_truth(config, place.part, site, videos)
             place.finish()
         else:
-            notice(
-                f"not whole yet: the same command with --output {place.output} goes on from here"
-            )
+            place.say_unfinished()
         return FootageRun(
             output=place.output,
             place=site.place.kind,
@@ -84,14 +81,6 @@ def make_footage(config: FootageConfig) -> FootageRun:
             elapsed_s=time.perf_counter() - started,
             interrupted=not whole,
         )
-
-
-def _command(config: FootageConfig) -> dict[str, Any]:
-    """What decides the footage, for the file that says how it was made."""
-    return {
-        "name": "synthetic footage",
-        **config.model_dump(mode="json", exclude={"output", "overwrite", "workers"}),
-    }
 
 
 def _render(config: FootageConfig, setting: Setting, folder: Path, stop: Stop) -> bool:
@@ -167,7 +156,12 @@ def _write_truth(config: FootageConfig, folder: Path, site: Site, videos: Sequen
         for day in range(1, config.days + 1)
     }
     write_identities(folder / "identities.parquet", videos, overwrite=True)
-    write_attributes(folder / "attributes.parquet", _attributes(casts), overwrite=True)
+    looks = [
+        attribute_row(number, day, person)
+        for day, people in casts.items()
+        for number, person in enumerate(people, 1)
+    ]
+    write_attributes(folder / "attributes.parquet", looks, overwrite=True)
     found = []
     for rows in videos:
         things = {
@@ -190,17 +184,6 @@ def _write_truth(config: FootageConfig, folder: Path, site: Site, videos: Sequen
 def _write(path: Path, text: str) -> None:
     with whole_file(path, overwrite=True) as part:
         part.write_text(text, encoding="utf-8")
-
-
-def _attributes(casts: dict[int, list[Appearance]]) -> list[dict[str, Any]]:
-    """What everybody looks like, a row for each day; ``twin_of`` is an identity, too."""
-    rows = []
-    for day, people in casts.items():
-        for number, person in enumerate(people, 1):
-            labels = person.labels()
-            twin = None if person.twin_of is None else person.twin_of + 1
-            rows.append({"identity": number, "day": day, **labels, "twin_of": twin})
-    return rows
 
 
 def _overlaps(site: Site) -> list[dict[str, Any]]:

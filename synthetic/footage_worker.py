@@ -16,7 +16,7 @@ from synthetic.jobs import stopping
 from synthetic.people.appearance import Appearance
 from synthetic.people.body import load_body
 from synthetic.people.figure import build_figure
-from synthetic.rendering.renderer import Renderer
+from synthetic.rendering.renderer import Renderer, process_renderer
 from synthetic.rendering.sensor import adapted
 from synthetic.seeds import generator
 from synthetic.site import Site, draw_site, load_site, most_present, save_site
@@ -160,7 +160,7 @@ def render_segment(task: SegmentTask) -> int:
                 (_actor(setting, segment.day, moment.person), moment) for moment in story.at(time_s)
             ]
             noise = generator(setting.seed, "noise", segment.day, segment.camera, frame)
-            picture, seen = film(_renderer(), take, people, noise)
+            picture, seen = film(process_renderer(), take, people, noise)
             writer.write(picture, time_s)
             found += [(frame + 1, one) for one in seen]
     if stopping():
@@ -179,12 +179,6 @@ def _boxes(found: list[tuple[int, Sighting]]) -> Boxes:
         np.array([one.box_xyxy for _, one in found], np.float64).reshape(-1, 4),
         np.array([one.visibility for _, one in found], np.float64),
     )
-
-
-@lru_cache(maxsize=1)
-def _renderer() -> Renderer:
-    """The renderer of this process; it ends with it."""
-    return Renderer().__enter__()
 
 
 def prepare(setting: Setting, days: int, folder: Path) -> Site:
@@ -262,7 +256,7 @@ def _people(setting: Setting, day: int) -> tuple[list[Appearance], list[Manner]]
 def _take(setting: Setting, folder: Path, camera: int) -> Take:
     site = _site(setting, folder)
     place, lens = site.place, site.cameras[camera]
-    plate = _renderer().plate(place.mesh, place.textures, lens, place.light)
+    plate = process_renderer().plate(place.mesh, place.textures, lens, place.light)
     return Take(lens, adapted(site.sensors[camera], plate.rgb), place.light, plate)
 
 

@@ -17,7 +17,7 @@ from synthetic.placing import light_at, placement
 from synthetic.rendering.compose import Placed, compose, smear
 from synthetic.rendering.renderer import Renderer, Shot, figure_bounds
 from synthetic.rendering.sensor import develop
-from synthetic.stages import Stage, visible_share
+from synthetic.stages import Stage, seen_at
 
 __all__ = ["PASSERS_BY", "STEP_S", "Actor", "CutOut", "Step", "cut_out", "draw_walk"]
 
@@ -100,7 +100,7 @@ def draw_walk(stage: Stage, actor: Actor, chance: np.random.Generator, count: in
         length = max(1e-6, math.dist(start, goal))
         along = np.minimum(times * speed, length)
         points = start + along[:, None] * (goal - start) / length
-        seen = visible_share(stage.camera, stage.distance_m, points).min()
+        seen = seen_at(stage.camera, stage.distance_m, points).min()
         moving = along[-1] / max(1e-6, times[-1] * speed)
         if min(seen, moving) > most:
             best, most = points, float(min(seen, moving))

@@ -14,6 +14,7 @@ from everyid.output import whole_file
 from synthetic.places.place import Place, draw_place
 from synthetic.places.walking import CELL_M, is_free, standing_points
 from synthetic.places.walking import path as walking_path
+from synthetic.placing import PERSON_M, hangs_in, standing_in_picture, visible_share
 from synthetic.rendering.camera import Camera, draw_camera
 from synthetic.rendering.renderer import Renderer
 from synthetic.rendering.sensor import Sensor, draw_sensor
@@ -26,7 +27,6 @@ Doubles = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 _POINTS = 600
-_PERSON_M = 1.7
 _HEIGHT_SHARE = (0.14, 0.8)
 """How tall a person may be in the picture for the camera to see the point they stand on well."""
 _CANDIDATES = 32
@@ -34,6 +34,7 @@ _CANDIDATES = 32
 _LOOK_WIDTH = 160
 """Pixels of the small pictures in which cameras are looked at."""
 _FEWEST_POINTS = 15
+_HEIGHTS_M = np.linspace(0.3, PERSON_M - 0.1, 5)
 _FROM_WALL_M = 0.25
 _NIGHT_SHARE = 1 / 12
 _PLACES = 8
@@ -206,7 +207,7 @@ def _hang(
                 size_wh=size_wh,
                 view_deg=(48.0, 78.0),
             )
-            if not _inside(place, camera):
+            if not hangs_in(place, camera, from_wall_m=_FROM_WALL_M):
                 continue
             mask = seen_points(renderer, place, camera, points)
             score = _score(mask, seen, neighbour=number % 2 == 1)
@@ -217,14 +218,6 @@ def _hang(
         chosen.append(best)
         seen = np.concatenate([seen, best_seen[None]])
     return tuple(chosen), seen
-
-
-def _inside(place: Place, camera: Camera) -> bool:
-    """Whether the camera hangs in the furnished part of the place, not behind its walls."""
-    return all(
-        abs(at) <= side / 2 - _FROM_WALL_M
-        for at, side in zip(camera.position_m, place.extent_m, strict=False)
-    )
 
 
 def _score(mask: Mask, seen: Mask, *, neighbour: bool) -> float:
@@ -267,25 +260,15 @@ def seen_points(renderer: Renderer, place: Place, camera: Camera, points: Double
         bool (P,).
     """
     small = _small(camera)
-    width, height = small.size_wh
-    feet, _ = small.project(np.column_stack([points, np.zeros(len(points))]))
-    heads, _ = small.project(np.column_stack([points, np.full(len(points), _PERSON_M)]))
+    tall, whole = standing_in_picture(small, points)
     with np.errstate(invalid="ignore"):
-        tall = (feet[:, 1] - heads[:, 1]) / height
-        framed = (tall >= _HEIGHT_SHARE[0]) & (tall <= _HEIGHT_SHARE[1])
-        for ends in (feet, heads):
-            framed &= (ends >= 0).all(1) & (ends < (width, height)).all(1)
+        share = tall / small.size_wh[1]
+        framed = whole & (share >= _HEIGHT_SHARE[0]) & (share <= _HEIGHT_SHARE[1])
     if framed.sum() < _FEWEST_POINTS:
         return np.zeros(len(points), bool)
     plate = renderer.plate(place.mesh, place.textures, small, place.light)
-    clear = np.zeros(len(points))
-    heights = np.linspace(0.3, _PERSON_M - 0.1, 5)
-    for height_m in heights:
-        pixels, depth = small.project(np.column_stack([points, np.full(len(points), height_m)]))
-        columns, rows = np.floor(np.nan_to_num(pixels)).astype(int).T
-        rows, columns = np.clip(rows, 0, height - 1), np.clip(columns, 0, width - 1)
-        clear += plate.distance_m[rows, columns] > depth - 0.4
-    return np.asarray(framed & (clear >= len(heights) - 1))
+    clear = visible_share(small, plate.distance_m, points, heights_m=_HEIGHTS_M, slack_m=0.4)
+    return np.asarray(framed & (clear >= 0.8))
 
 
 def _small(camera: Camera) -> Camera:

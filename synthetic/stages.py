@@ -13,17 +13,19 @@ from everyid.errors import InputError
 from everyid.output import whole_file
 from synthetic.places.place import Place, draw_place
 from synthetic.places.walking import standing_points
+from synthetic.placing import PERSON_M, hangs_in, standing_in_picture, visible_share
 from synthetic.rendering.camera import Camera, draw_camera
 from synthetic.rendering.renderer import Light, Renderer
 from synthetic.rendering.sensor import Sensor, adapted, draw_sensor
 from synthetic.seeds import generator
 
-__all__ = ["Stage", "draw_stage", "load_stage", "save_stage", "visible_share"]
+__all__ = ["Stage", "draw_stage", "load_stage", "save_stage", "seen_at"]
 
 _SIZES_WH = ((640, 360), (960, 540), (1280, 720))
 _SIZE_SHARES = (0.3, 0.4, 0.3)
-_PERSON_M = 1.7
 _HEIGHT_PX = (56.0, 280.0)
+_HEIGHTS_M = np.linspace(0.2, PERSON_M - 0.1, 6)
+_FROM_WALL_M = 0.2
 _FEWEST_SPOTS = 24
 _HALF_HIDDEN_ONE_IN = 6
 """One in so many spots may be half hidden behind things; the others are in plain sight."""
@@ -88,7 +90,7 @@ def draw_stage(renderer: Renderer, *, seed: int, number: int) -> Stage:
                 size_wh=size,
             )
             framed = points[_in_frame(camera, points)]
-            if len(framed) < _FEWEST_SPOTS or not _within(place, camera):
+            if len(framed) < _FEWEST_SPOTS or not hangs_in(place, camera, from_wall_m=_FROM_WALL_M):
                 continue
             stage = _look(renderer, place, camera, framed, chance)
             near = float((stage.distance_m < _TOO_NEAR_M).mean())
@@ -97,22 +99,11 @@ def draw_stage(renderer: Renderer, *, seed: int, number: int) -> Stage:
     raise InputError(f"no view of any place was found for camera {number} with seed {seed}")
 
 
-def _within(place: Place, camera: Camera) -> bool:
-    """Whether a camera hangs in the place, not behind its walls."""
-    sides = zip(camera.position_m, place.extent_m, strict=False)
-    return all(abs(at) < side / 2 - 0.2 for at, side in sides)
-
-
 def _in_frame(camera: Camera, points: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Whether a whole person on each point is in the picture, neither too small nor too large."""
-    feet, _ = camera.project(np.column_stack([points, np.zeros(len(points))]))
-    heads, _ = camera.project(np.column_stack([points, np.full(len(points), _PERSON_M)]))
+    tall, whole = standing_in_picture(camera, points)
     with np.errstate(invalid="ignore"):
-        height = feet[:, 1] - heads[:, 1]
-        inside = (height >= _HEIGHT_PX[0]) & (height <= _HEIGHT_PX[1])
-        for ends in (feet, heads):
-            inside &= (ends >= 0).all(axis=1) & (ends < camera.size_wh).all(axis=1)
-    return inside
+        return whole & (tall >= _HEIGHT_PX[0]) & (tall <= _HEIGHT_PX[1])
 
 
 def _look(
@@ -124,7 +115,7 @@ def _look(
 ) -> Stage:
     """The stage of a camera, with the points at which a person is seen."""
     plate = renderer.plate(place.mesh, place.textures, camera, place.light)
-    clear = visible_share(camera, plate.distance_m, points)
+    clear = seen_at(camera, plate.distance_m, points)
     chosen = np.arange(len(points)) % _HALF_HIDDEN_ONE_IN == 0
     seen = (clear > 0.8) | (chosen & (clear >= 0.5))
     return Stage(
@@ -139,7 +130,7 @@ def _look(
     )
 
 
-def visible_share(
+def seen_at(
     camera: Camera, distance_m: NDArray[np.float32], points: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """How much of a person on each point no thing hides, in sixths.
@@ -147,20 +138,12 @@ def visible_share(
     Args:
         camera: Who looks.
         distance_m: float32 (H, W), of the place without people, along the optical axis.
-        points: float64 (N, 2), metres; on what is beside the picture the nearest pixel decides.
+        points: float64 (N, 2), metres.
 
     Returns:
         float64 (N,), 0-1.
     """
-    heights = np.linspace(0.2, _PERSON_M - 0.1, 6)
-    clear = np.zeros(len(points))
-    for height in heights:
-        pixels, depth = camera.project(np.column_stack([points, np.full(len(points), height)]))
-        columns, rows = np.floor(np.nan_to_num(pixels)).astype(int).T
-        rows = np.clip(rows, 0, camera.size_wh[1] - 1)
-        columns = np.clip(columns, 0, camera.size_wh[0] - 1)
-        clear += distance_m[rows, columns] > depth - 0.3
-    return np.asarray(clear / len(heights), np.float64)
+    return visible_share(camera, distance_m, points, heights_m=_HEIGHTS_M, slack_m=0.3)
 
 
 def save_stage(stage: Stage, path: Path) -> None:

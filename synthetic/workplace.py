@@ -35,6 +35,10 @@ class Workplace:
     part: Path
     resumed: bool
 
+    def say_unfinished(self) -> None:
+        """Tells how to go on from what is here."""
+        notice(f"not whole yet: the same command with --output {self.output} goes on from here")
+
     def finish(self) -> None:
         """Moves all that was made to the output folder, in the place of what has the same name.
 

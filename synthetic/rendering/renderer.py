@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import lru_cache
 from types import TracebackType
 from typing import Self
 
@@ -15,7 +16,7 @@ from synthetic.rendering.mesh import Mesh
 from synthetic.rendering.plates import PlateDrawer
 from synthetic.rendering.shots import Layer, Light, Plate, Shot
 
-__all__ = ["Layer", "Light", "Plate", "Renderer", "Shot", "figure_bounds"]
+__all__ = ["Layer", "Light", "Plate", "Renderer", "Shot", "figure_bounds", "process_renderer"]
 
 
 class Renderer:
@@ -68,3 +69,13 @@ class Renderer:
         """
         with self._context:
             return self._plates.draw(mesh, textures, camera, light)
+
+
+@lru_cache(maxsize=1)
+def process_renderer() -> Renderer:
+    """The renderer of this process, started at the first call; it ends with the process.
+
+    Raises:
+        DependencyError: moderngl or EGL is missing.
+    """
+    return Renderer().__enter__()

@@ -13,7 +13,7 @@ from synthetic.stages import save_stage
 @pytest.fixture
 def folder(tmp_path, stage, renderer, body, monkeypatch):
     """A folder with the stage of camera 1, drawn by the tests' own renderer."""
-    monkeypatch.setattr(module, "_renderer", lambda: renderer)
+    monkeypatch.setattr(module, "process_renderer", lambda: renderer)
     save_stage(stage, stage_path(tmp_path, 1))
     return tmp_path
 

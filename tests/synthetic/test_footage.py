@@ -19,7 +19,6 @@ from synthetic.footage import make_footage
 from tests.synthetic import drawings
 
 CACHES = (
-    footage_worker._renderer,
     footage_worker._site,
     footage_worker.footage_story,
     footage_worker._people,
@@ -52,6 +51,7 @@ def drawn(monkeypatch) -> Iterator[None]:
     monkeypatch.setattr(footage, "body_file", lambda: None)
     monkeypatch.setattr(footage, "versions", lambda: {"everyid": "test"})
     monkeypatch.setattr(footage_worker, "Renderer", drawings.Boxes)
+    monkeypatch.setattr(footage_worker, "process_renderer", drawings.Boxes)
     monkeypatch.setattr(footage_worker, "_actor", lambda setting, day, person: drawings.actor())
     for cache in CACHES:
         cache.cache_clear()
