@@ -43,7 +43,8 @@ else:
 
 PLUMBING = ("PIL", "av", "httpx", "numpy", "pyarrow", "pydantic", "pydantic_settings", "rich")
 SCIENCE = ("cv2", "matplotlib", "openvino", "safetensors", "scipy", "supervision", "torch")
-PACKAGES = (*PLUMBING, *SCIENCE, "torchvision", "trackers", "transformers", "typer", "ultralytics")
+LEARNING = ("accelerate", "pytorch_metric_learning", "tensorboard", "torchvision", "transformers")
+PACKAGES = (*PLUMBING, *SCIENCE, *LEARNING, "trackers", "typer", "ultralytics")
 """What the dependencies of pyproject.toml are imported as."""
 
 ROOMS = ("everyid", "object", "person", "synthetic")
@@ -53,8 +54,7 @@ EXTRA_PACKAGES = {"dev": ("hypothesis", "pytest"), "synthetic": ("anny", "modern
 """What the commands that want an extra cannot start without."""
 
 MARKER, STAMP, LOCK, LOG = ".everyid-venv", ".everyid-stamp", ".everyid-lock", ".everyid-pip.log"
-GUARD = "EVERYID_BOOTSTRAPPED"
-GIGABYTE = 10**9
+GUARD, GIGABYTE = "EVERYID_BOOTSTRAPPED", 10**9
 DOWNLOAD_GB, INSTALLED_GB, UPGRADE_GB = 3.3, 6.5, 1.0
 
 ANOTHER_DISK = (

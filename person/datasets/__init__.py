@@ -1,0 +1,1 @@
+"""Data sets of people: read for training, checked and counted."""
