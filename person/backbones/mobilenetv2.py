@@ -1,4 +1,4 @@
-"""MobileNetV2, read from torchreid's checkpoints.
+"""MobileNetV2, read from torchreid's checkpoints, and torchvision's to begin a training with.
 
 A block widens its input, looks at each channel's surroundings and narrows the result, without an
 activation after that. The feature is the average of the last map, after its ReLU6: 0 to 6, 1280
@@ -11,6 +11,7 @@ names and behaviour as in KaiyangZhou/deep-person-reid (MIT; `torchreid/models/m
 from collections.abc import Mapping
 from functools import partial
 
+import torch
 from pydantic import Field
 from torch import Tensor, nn
 
@@ -111,6 +112,10 @@ class MobileNetV2(nn.Module):
 
 
 def _recognise(shapes: Shapes) -> MobileNetV2Config | None:
+    if shapes.get("features.0.0.weight") == (_STEM, 3, 3, 3) and (
+        shapes.get("features.18.0.weight") == (_LAST, 320, 1, 1)
+    ):
+        return MobileNetV2Config()
     stem = shapes.get("conv1.conv.weight")
     for width in _PUBLISHED_WIDTHS:
         config = MobileNetV2Config(width=width)
@@ -121,8 +126,48 @@ def _recognise(shapes: Shapes) -> MobileNetV2Config | None:
     return None
 
 
-def _convert(state: Mapping[str, Tensor], _: MobileNetV2Config) -> dict[str, Tensor]:
-    return dict(state)
+def _convert(state: Mapping[str, Tensor], config: MobileNetV2Config) -> dict[str, Tensor]:
+    if "features.0.0.weight" not in state:
+        return dict(state)
+    names = _of_torchvision()
+    found = _does_nothing("conv2.0.conv1", int(_STEM * config.width))
+    for name, tensor in state.items():
+        layer, _, value = name.rpartition(".")
+        found[f"{names[layer]}.{value}" if layer in names else name] = tensor
+    return found
+
+
+def _of_torchvision() -> dict[str, str]:
+    """Layers in torchvision's network -> their names here.
+
+    >>> _of_torchvision()["features.2.conv.3"]
+    'conv3.0.conv3.1'
+    """
+    names = {"features.0.0": "conv1.conv", "features.0.1": "conv1.bn"}
+    number = 1
+    for stage, (_, _, blocks, _) in enumerate(_STAGES, start=2):
+        for block in range(blocks):
+            theirs, ours = f"features.{number}.conv", f"conv{stage}.{block}"
+            parts = ["conv1.conv", "conv1.bn", "dwconv2.conv", "dwconv2.bn"]
+            places = ["0.0", "0.1", "1.0", "1.1", "2", "3"]
+            if number == 1:  # does not widen: it has no first convolution
+                parts, places = parts[2:], ["0.0", "0.1", "1", "2"]
+            for place, part in zip(places, [*parts, "conv3.0", "conv3.1"], strict=True):
+                names[f"{theirs}.{place}"] = f"{ours}.{part}"
+            number += 1
+    return names | {f"features.{number}.0": "conv9.conv", f"features.{number}.1": "conv9.bn"}
+
+
+def _does_nothing(name: str, channels: int) -> dict[str, Tensor]:
+    """The weights of a 1x1 convolution and its norm that give back what they are fed."""
+    spread = 1 - nn.BatchNorm2d(1).eps  # which the norm adds again
+    return {
+        f"{name}.conv.weight": torch.eye(channels)[:, :, None, None],
+        f"{name}.bn.weight": torch.ones(channels),
+        f"{name}.bn.bias": torch.zeros(channels),
+        f"{name}.bn.running_mean": torch.zeros(channels),
+        f"{name}.bn.running_var": torch.full((channels,), spread),
+    }
 
 
 def _input(_: MobileNetV2Config) -> InputSpec:
@@ -137,6 +182,6 @@ ARCHITECTURE = Architecture(
     input=_input,
     convert=_convert,
     classifier=_CLASSIFIER,
-    layout="torchreid MobileNetV2",
+    layout="torchreid or torchvision MobileNetV2",
 )
 """MobileNetV2 x1.0 unless told otherwise."""

@@ -96,6 +96,8 @@ def shapes_of_others(name):
     with torch.device("meta"):
         for other in ("resnet18", "resnet101", "resnext50_32x4d", "mobilenet_v2"):
             found[other] = shapes_of(getattr(torchvision.models, other)().state_dict())
+    if name == "mobilenetv2":  # it reads torchvision's too
+        del found["mobilenet_v2"]
     return found
 
 

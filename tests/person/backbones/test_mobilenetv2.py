@@ -119,3 +119,46 @@ def test_compiled_as_torch_whatever_the_batch():
     assert compiled.shape == (3, 1280)
     np.testing.assert_allclose(compiled, eager, rtol=1e-5, atol=1e-4)
     assert np.abs(eager).max() > 0.1
+
+
+@pytest.fixture(scope="module")
+def torchvisions():
+    from torchvision.models import mobilenet_v2
+
+    network = mobilenet_v2(weights=None)
+    generator = torch.Generator().manual_seed(3)
+    for name, value in network.state_dict().items():
+        if value.is_floating_point() and "running_var" not in name:
+            value.copy_(torch.randn(value.shape, generator=generator) * 0.1)
+        elif "running_var" in name:
+            value.copy_(torch.rand(value.shape, generator=generator) + 0.5)
+    return network.eval()
+
+
+def test_torchvisions_network_is_read_too(torchvisions):
+    state = torchvisions.state_dict()
+    config = ARCHITECTURE.recognise({name: tuple(t.shape) for name, t in state.items()})
+    assert config == PLAIN
+    network = MobileNetV2(PLAIN)
+    converted = ARCHITECTURE.convert(state, PLAIN)
+    missing, unexpected = network.load_state_dict(converted, strict=False)
+    assert all(name.endswith("num_batches_tracked") for name in missing)
+    assert set(unexpected) == {"classifier.1.weight", "classifier.1.bias"}
+    images = torch.rand(2, 3, 64, 32)
+    with torch.inference_mode():
+        found = network.eval()(images)
+        expected = torchvisions.features(images).mean((2, 3))
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_part_of_torchvisions_network_is_told(torchvisions, tmp_path):
+    from everyid.errors import WeightsError
+    from person.checkpoint import load_network, recognise
+
+    state = torchvisions.state_dict()
+    del state["features.5.conv.2.weight"]
+    path = tmp_path / "part.pth"
+    torch.save(state, path)
+    found = recognise(path, sha256="0" * 64)
+    with pytest.raises(WeightsError, match=r"1 missing: conv4\.1\.conv3\.0\.weight"):
+        load_network(path, found)
