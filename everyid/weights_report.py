@@ -1,10 +1,12 @@
 """What the ``weights`` commands print with ``--json``, and how it is gathered."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 
 from everyid.models import Model
+from everyid.output import notice
 from everyid.settings import settings
 from everyid.weights import VerifyResult, fetch_unpinned, is_cached, sha256_of
 from everyid.weights_catalogue import (
@@ -39,6 +41,13 @@ class ListedWeights(Model):
     entry: WeightsEntry
     cached: bool
 
+    @property
+    def state(self) -> Literal["shipped", "damaged", "yes", "no"]:
+        """Whether its file is here, in a word; one that ships with the project is or is damaged."""
+        if self.entry.bundled is not None:
+            return "shipped" if self.cached else "damaged"
+        return "yes" if self.cached else "no"
+
 
 class Listing(Model):
     """What ``weights list --json`` prints."""
@@ -63,7 +72,7 @@ class FetchReport(Model):
 
 
 def listing() -> Listing:
-    """All entries, by name, each with whether its file is in the models folder.
+    """All entries, by name, each with whether its file is here.
 
     Raises:
         InputError: A file is there and cannot be read.
@@ -82,7 +91,7 @@ def fetch_all(names: list[str]) -> FetchReport:
         ConfigError: A name is neither; nothing was downloaded then.
         InputError: A file is there and cannot be read.
         OutputError: The models folder cannot be written to.
-        WeightsError: A file could not be had.
+        WeightsError: A file could not be had, or one that ships with the project is damaged.
     """
     for name in names:
         if find(name) is None and not official_name(name):
@@ -90,7 +99,10 @@ def fetch_all(names: list[str]) -> FetchReport:
     fetched = []
     for name in names:
         path = fetch_unpinned(name)
-        pinned = find(name) is not None
+        entry = find(name)
+        if entry is not None and entry.bundled is not None:
+            notice(f"{entry.name} ships with the project: nothing is to be fetched")
+        pinned = entry is not None
         item = FetchedWeights(name=path.stem, path=path, sha256=sha256_of(path), pinned=pinned)
         fetched.append(item)
     return FetchReport(fetched=fetched)

@@ -55,14 +55,15 @@ def listing_text(found: NetworkListing) -> str:
         entry = network.entry
         size = f"{entry.total_bytes / 1e6:.1f} MB"
         parameters = f"{entry.parameters / 1e6:.2f} M parameters, " if entry.parameters else ""
-        here = "here" if network.cached else "fetched at the first use"
-        lines.append(f"{entry.name}  ({here})")
+        lines.append(f"{entry.name}  ({_whereabouts(network)})")
         lines.append(f"  {entry.architecture}; {parameters}{size}; {entry.licence}")
         lines.append(f"  trained on: {entry.trained_on}")
         for figure in entry.figures:
             values = ", ".join(f"{key} {100 * v:.1f} %" for key, v in figure.metrics.items())
             lines.append(f"  {figure.data}: {values} ({figure.protocol})")
             lines.append(f"    {figure.source}")
+        if entry.card is not None:
+            lines.append(f"  card: {entry.card}")
     lines.append("")
     lines.append("checkpoints recognised by their keys and shapes (--model FILE):")
     lines += [f"  {layout.architecture:12} {layout.layout}" for layout in found.layouts]
@@ -71,3 +72,10 @@ def listing_text(found: NetworkListing) -> str:
     )
     lines.append("what they are fed")
     return "\n".join(lines)
+
+
+def _whereabouts(network: ListedNetwork) -> str:
+    """Where the files of a network are, in few words."""
+    if network.entry.bundled is not None:
+        return "shipped with the project" if network.cached else "shipped, but damaged or missing"
+    return "here" if network.cached else "fetched at the first use"

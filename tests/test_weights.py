@@ -139,6 +139,11 @@ def test_the_catalogue_that_ships_is_sound():
     for entry in listed:
         assert entry.licence_note
         assert "\n" not in entry.licence_note
+        if entry.card is not None:
+            assert (PROJECT_FOLDER / entry.card).is_file()
+        if entry.bundled is not None:
+            assert weights.is_cached(entry)
+            continue
         for item in entry.files:
             urls = [s for s in item.sources if isinstance(s, weights.UrlSource)]
             assert all(s.url.startswith("https://") for s in urls)
@@ -175,6 +180,14 @@ def test_the_networks_of_the_open_model_zoo(shared_data, number):
     assert entry.companions[0].sha384
 
 
+def test_a_start_from_imagenet_can_be_had_from_a_package_index_alone():
+    entry = weights.find("mobilenet_v2-imagenet")
+    assert entry is not None
+    assert [s.kind for s in entry.sources] == ["url", "package"]
+    assert entry.sha256.startswith("b0353104")  # torchvision names its files after their sha256
+    assert (entry.task, entry.licence) == ("imagenet", "BSD-3-Clause")
+
+
 def test_find_takes_names_and_file_names():
     assert weights.find("yolox_nano.onnx") is weights.find("yolox_nano")
     assert weights.find("yolox") is None
@@ -196,6 +209,23 @@ def test_find_takes_names_and_file_names():
         {"companions": [{"file": "tiny.bin"}]},
         {"parameters": 0},
         {"figures": [{"data": "x", "protocol": "y", "metrics": {"mAP": "good"}, "source": "z"}]},
+        {"card": "../card.md"},
+        {"card": "/card.md"},
+        {"sources": [{"kind": "bundled", "path": "/etc/tiny.pt"}]},
+        {"sources": [{"kind": "bundled", "path": "room/../../tiny.pt"}]},
+        {"sources": [{"kind": "bundled", "path": "room//tiny.pt"}]},
+        {"sources": [{"kind": "bundled", "path": "room\\tiny.pt"}]},
+        {"sources": [{"kind": "bundled", "path": "room/.hidden/tiny.pt"}]},
+        {"sources": [{"kind": "bundled", "path": "C:/tiny.pt"}]},
+        {"sources": [{"kind": "bundled", "path": "room/tiny.pt\n"}]},
+        {"sources": [{"kind": "bundled", "path": "room/other.pt"}]},
+        {"sources": [{"kind": "bundled", "path": "room/tiny.pt"}, PACKAGE]},
+        {
+            "sources": [{"kind": "bundled", "path": "room/tiny.pt"}],
+            "companions": [
+                {"file": "tiny.bin", "sha256": SHA256, "size_bytes": 3, "sources": [PACKAGE]}
+            ],
+        },
     ],
 )
 def test_a_wrong_catalogue_is_refused(catalogue, changes):
@@ -499,6 +529,84 @@ def test_the_commands_count_both_files(pair, models):
     assert state("verify") == ["tiny", "damaged", str(models / "tiny.bin")]
     (models / "tiny.bin").unlink()
     assert state("verify") == ["tiny", "missing", str(models / "tiny.bin")]
+
+
+# Weights that ship with the project
+
+
+@pytest.fixture
+def shipped(tmp_path, catalogue, models, monkeypatch) -> Path:
+    """The file of ``tiny`` in a project folder; nothing else is reached."""
+    path = tmp_path / "project" / "room" / "weights" / "tiny.pt"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(BODY)
+    monkeypatch.setattr(weights, "PROJECT_FOLDER", tmp_path / "project")
+    catalogue({"kind": "bundled", "path": "room/weights/tiny.pt"}, card="room/weights/tiny.md")
+    return path
+
+
+def test_a_shipped_file_is_used_where_it_lies(shipped, models, capsys):
+    (entry,) = weights.entries()
+    assert entry.bundled == weights.BundledSource(path="room/weights/tiny.pt")
+    assert (entry.downloads, entry.card) == ([], "room/weights/tiny.md")
+    assert weights.is_cached(entry)
+    assert weights.fetch("tiny") == weights.fetch("tiny.pt") == shipped
+    assert weights.fetch_unpinned("tiny") == shipped
+    assert weights.find_sha256(SHA256) is entry
+    assert weights.is_trusted(shipped)
+    assert not models.exists()
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("content", [None, b"", BODY[::-1], BODY + b"x"])
+def test_a_damaged_checkout_is_told(shipped, models, content):
+    shipped.unlink()
+    found = "no file"
+    if content is not None:
+        shipped.write_bytes(content)
+        found = f"sha256 {hashlib.sha256(content).hexdigest()}"
+    assert not weights.is_cached(weights.entries()[0])
+    with pytest.raises(WeightsError) as caught:
+        weights.fetch("tiny")
+    assert str(caught.value) == (
+        f"this checkout is damaged: {shipped}: expected sha256 {SHA256}, found {found}"
+    )
+    project = shipped.parents[2]
+    assert caught.value.hint == f"run `git checkout -- room/weights/tiny.pt` in {project}"
+    assert not models.exists()
+
+
+def test_the_commands_tell_that_it_ships(shipped):
+    listed = runner.invoke(weights_app, ["list"])
+    assert listed.stdout.splitlines()[1].endswith("  shipped")
+    listing = Listing.model_validate_json(runner.invoke(weights_app, ["list", "--json"]).stdout)
+    assert [(item.cached, item.state) for item in listing.weights] == [(True, "shipped")]
+    fetched = runner.invoke(weights_app, ["fetch", "tiny"])
+    assert (fetched.exit_code, fetched.stdout) == (0, f"{shipped}\n")
+    assert fetched.stderr == "tiny ships with the project: nothing is to be fetched\n"
+    verified = runner.invoke(weights_app, ["verify"])
+    assert verified.exit_code == 0
+    assert verified.stdout.splitlines()[1].split() == ["tiny", "ok", str(shipped)]
+
+
+@pytest.mark.parametrize("state", ["missing", "damaged"])
+def test_the_commands_tell_that_the_checkout_is_damaged(shipped, state):
+    shipped.unlink()
+    if state == "damaged":
+        shipped.write_bytes(b"other")
+    assert runner.invoke(weights_app, ["list"]).stdout.splitlines()[1].endswith("  damaged")
+    done = runner.invoke(weights_app, ["verify", "--json"])
+    (result,) = VerifyReport.model_validate_json(done.stdout).results
+    assert (result.state, result.shipped, result.wrong) == (state, True, True)
+    assert done.exit_code == 1
+    assert isinstance(done.exception, WeightsError)
+    found = result.found_sha256 or "no file"
+    assert str(done.exception) == (f"{shipped} is {state}: expected sha256 {SHA256}, found {found}")
+    project = shipped.parents[2]
+    assert done.exception.hint == f"run `git checkout -- room/weights/tiny.pt` in {project}"
+    fetched = runner.invoke(weights_app, ["fetch", "tiny"])
+    assert isinstance(fetched.exception, WeightsError)
+    assert fetched.stdout == ""
 
 
 # fetch_unpinned
