@@ -10,6 +10,7 @@ The tree::
     ├── DeviceError           the asked-for device or precision is not there
     ├── HubError              a model hub refused or could not be reached
     ├── DependencyError       an optional package or system library is missing
+    ├── TrainingError         a training cannot go on
     └── OutputError           a result cannot be written
         └── OutputExistsError the result is there already and ``--overwrite`` was not given
 
@@ -26,6 +27,7 @@ __all__ = [
     "OutputError",
     "OutputExistsError",
     "ShapeError",
+    "TrainingError",
     "WeightsError",
 ]
 
@@ -69,6 +71,10 @@ class HubError(EveryIDError):
 
 class DependencyError(EveryIDError):
     """An optional package or system library is missing."""
+
+
+class TrainingError(EveryIDError):
+    """A training cannot go on."""
 
 
 class OutputError(EveryIDError):

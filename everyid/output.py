@@ -345,7 +345,8 @@ def _remove(path: Path) -> None:
     if path.is_dir():
         shutil.rmtree(path)
     else:
-        path.unlink(missing_ok=True)
+        with suppress(NotADirectoryError):  # its folder is a file: nothing was written there
+            path.unlink(missing_ok=True)
 
 
 def readable(path: Path) -> Path:

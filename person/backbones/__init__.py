@@ -27,6 +27,8 @@ ARCHITECTURES = {
     "osnet": "person.backbones.osnet",
     "resnet50": "person.backbones.resnet50",
     "mobilenetv2": "person.backbones.mobilenetv2",
+    "everyid-vit": "person.backbones.everyid_vit",
+    "everyid-cnn": "person.backbones.everyid_cnn",
 }
 """Name -> module; each module has its ``ARCHITECTURE``. Asked in this order what a file is."""
 

@@ -1,0 +1,1 @@
+"""Training of re-identification networks: recipes, batches, losses, the loop and what it writes."""
