@@ -16,7 +16,7 @@ from typing import Literal
 from everyid.errors import DeviceError
 from everyid.settings import settings, tame_openvino
 
-__all__ = ["Device", "Precision", "available", "choose", "cpu_threads"]
+__all__ = ["Device", "Precision", "available", "choose", "cpu_threads", "make_current"]
 
 Precision = Literal["fp32", "bf16", "fp16"]
 _KINDS = ("auto", "cpu", "cuda", "mps")
@@ -177,3 +177,15 @@ def choose(wanted: str = "auto", *, precision: Precision | Literal["auto"] = "au
         threads=cpu_threads(),
         name=description,
     )
+
+
+def make_current(device: Device) -> None:
+    """Makes a CUDA device the one that libraries take when they are told none.
+
+    Args:
+        device: Others have no such thing and stay as they are.
+    """
+    if device.kind == "cuda":
+        import torch
+
+        torch.cuda.set_device(device.index)

@@ -33,6 +33,7 @@ __all__ = [
     "TrackingScores",
     "TrackingSummary",
     "Tracklet",
+    "TrainRun",
     "VerificationSummary",
     "VideoRun",
 ]
@@ -378,6 +379,24 @@ class TopRankRun(Model):
     outputs: dict[str, Path] = Field(default_factory=dict)
     skipped: dict[str, str] = Field(default_factory=dict, description="file -> why")
     interrupted: bool = False
+
+
+class TrainRun(Model):
+    """What ``person train`` did: the document of its ``--json``."""
+
+    output: Path
+    recipe: str
+    identities: int = Field(ge=0)
+    images: int = Field(ge=0, description="in the data")
+    steps: int = Field(ge=0, description="batches so far")
+    epochs: int = Field(ge=0, description="whole ones so far")
+    images_seen: int = Field(ge=0)
+    best_epoch: int | None = Field(default=None, description="whose weights are in the model file")
+    evaluation: Evaluation | None = Field(default=None, description="of the model file")
+    elapsed_s: float = Field(ge=0, description="of all runs together")
+    finished: bool
+    outputs: dict[str, Path] = Field(default_factory=dict)
+    skipped: dict[str, str] = Field(default_factory=dict, description="file -> why")
 
 
 class CropSetRun(Model):

@@ -6,6 +6,8 @@ from typing import Annotated, Any
 import typer
 
 from everyid.cli import AsJson, DeviceName, Overwrite, Quiet, leave, split_list
+from person.datasets.cli import dataset_app
+from person.training.cli import training_app
 
 __all__ = ["app"]
 
@@ -419,6 +421,10 @@ def models(json: AsJson = False, quiet: Quiet = False) -> None:
     out.quiet(enabled=quiet, json=json)
     found = listing()
     out.result(found if json else listing_text(found))
+
+
+app.add_typer(training_app)  # without a name of its own: `person train`
+app.add_typer(dataset_app, name="dataset")
 
 
 @app.command("tests", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

@@ -1,5 +1,6 @@
 """One picture of how good a ranking is: CMC, ROC, and the similarities of all pairs."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["draw_curves"]
+__all__ = ["draw_curves", "draw_similarities"]
 
 _DPI = 100
 _WIDTH, _HEIGHT = 1500, 486
@@ -55,24 +56,7 @@ def draw_curves(
     """
     if cmc.ndim != 1 or cmc.dtype != np.float64 or len(cmc) == 0:
         raise ShapeError(f"cmc: expected float64 (K,), got {cmc.dtype} {cmc.shape}")
-    tame_matplotlib()
-    from matplotlib.figure import Figure
-
-    # matplotlib sets letters up to 2 % wider than Pillow measures them
-    lines = wrapped(title, round(0.98 * (_WIDTH - 2 * _MARGIN)), _TITLE)
-    height = _HEIGHT + len(lines) * _TITLE_STEP
-    figure = Figure(figsize=(_WIDTH / _DPI, height / _DPI), dpi=_DPI, facecolor="white")
-    _draw_title(figure, lines, height)
-    plots = figure.subplots(1, 3)
-    figure.subplots_adjust(
-        left=76 / _WIDTH,
-        right=1 - _MARGIN / _WIDTH,
-        bottom=58 / height,
-        top=(_HEIGHT - 48) / height,
-        wspace=0.22,
-    )
-    for plot, name in zip(plots, ("CMC", "ROC", "Similarity of pairs"), strict=True):
-        plot.set_title(name, loc="left", fontsize=12, fontweight="bold", color=_INK)
+    figure, plots = _plots(title, ("CMC", "ROC", "Similarity of pairs"))
     _draw_cmc(plots[0], cmc)
     missing = "not measured" if verification is None else verification.missing
     if verification is not None and missing is None:
@@ -83,6 +67,54 @@ def draw_curves(
         _draw_similarities(plots[2], verification)
     else:
         _say(plots[2], f"no similarities: {missing}")
+    _save(figure, path, overwrite=overwrite)
+
+
+def draw_similarities(
+    path: Path, found: Mapping[str, Verification], *, title: str, overwrite: bool
+) -> None:
+    """Draws the similarities of same and different pairs by several networks as one PNG.
+
+    Args:
+        path: The file, ``.png``.
+        found: What is written over a plot -> what it shows, with at least one pair; one to three.
+        title: Broken into lines to fit.
+        overwrite: Replace an existing file.
+
+    Raises:
+        OutputExistsError: The file is there and ``overwrite`` is False.
+        OutputError: It cannot be written.
+    """
+    figure, plots = _plots(title, tuple(found))
+    for plot, verification in zip(plots, found.values(), strict=True):
+        _draw_similarities(plot, verification)
+    _save(figure, path, overwrite=overwrite)
+
+
+def _plots(title: str, names: Sequence[str]) -> "tuple[Figure, Sequence[Axes]]":
+    """A figure with a title, and its empty plots side by side."""
+    tame_matplotlib()
+    from matplotlib.figure import Figure
+
+    # matplotlib sets letters up to 2 % wider than Pillow measures them
+    lines = wrapped(title, round(0.98 * (_WIDTH - 2 * _MARGIN)), _TITLE)
+    height = _HEIGHT + len(lines) * _TITLE_STEP
+    figure = Figure(figsize=(_WIDTH / _DPI, height / _DPI), dpi=_DPI, facecolor="white")
+    _draw_title(figure, lines, height)
+    plots = figure.subplots(1, len(names), squeeze=False)[0]
+    figure.subplots_adjust(
+        left=76 / _WIDTH,
+        right=1 - _MARGIN / _WIDTH,
+        bottom=58 / height,
+        top=(_HEIGHT - 48) / height,
+        wspace=0.22,
+    )
+    for plot, name in zip(plots, names, strict=True):
+        plot.set_title(name, loc="left", fontsize=12, fontweight="bold", color=_INK)
+    return figure, plots
+
+
+def _save(figure: "Figure", path: Path, *, overwrite: bool) -> None:
     with whole_file(path, overwrite=overwrite) as part:
         figure.savefig(part, format="png", dpi=_DPI, metadata={"Software": None})
 

@@ -40,7 +40,15 @@ from person.checkpoint import Recognition, load_network, recognise
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["EncoderOptions", "InputOptions", "NetworkEncoder", "build_encoder", "describe_input"]
+__all__ = [
+    "Checkpoint",
+    "EncoderOptions",
+    "InputOptions",
+    "NetworkEncoder",
+    "build_encoder",
+    "describe_input",
+    "find_checkpoint",
+]
 
 CPU_BATCH, GPU_BATCH = 8, 64
 """A CPU is as fast with 4 to 16 crops a call as it gets, and slower with 32 and more."""
@@ -110,6 +118,25 @@ class _Found:
         if self.entry is not None:
             return self.entry.name
         return Path(self.path.name.removesuffix(".tar")).stem  # osnet.pth.tar: osnet
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A model file whose network can learn on.
+
+    Args:
+        path: The file.
+        name: What the network is called.
+        recognition: Which network it is.
+        input: What it is fed; size and resize are set.
+        entry: What the catalogue says of it, or None.
+    """
+
+    path: Path
+    name: str
+    recognition: Recognition
+    input: InputSpec
+    entry: WeightsEntry | None
 
 
 class NetworkEncoder:
@@ -258,12 +285,7 @@ def build_encoder(
         label = found.entry.architecture if found.entry else _GRAPHS[found.path.suffix.lower()]
         key, recognition = found.digest, None
     else:
-        recognition = recognise(
-            found.path,
-            sha256=found.sha256,
-            architecture=found.sidecar.architecture,
-            config=found.sidecar.config,
-        )
+        recognition = _recognised(found)
         label = recognition.label
         key = _digest([found.digest, recognition.model_dump_json()])
     spec = _input_of(found, recognition, options)
@@ -286,6 +308,39 @@ def build_encoder(
         sha256=found.sha256 if spec == known else _digest([found.sha256, spec.model_dump_json()]),
         spec=spec,
         batch_size=options.batch_size or (CPU_BATCH if on_cpu else GPU_BATCH),
+    )
+
+
+def find_checkpoint(model: str) -> Checkpoint:
+    """What is known of a checkpoint that is to be trained on.
+
+    Args:
+        model: As for :func:`build_encoder`, but no OpenVINO or ONNX file.
+
+    Raises:
+        ConfigError: No such name, or nothing says what the network is fed.
+        InputError: The file is missing or cannot be read.
+        WeightsError: It cannot be fetched, is damaged, of no known network, or cannot learn.
+    """
+    found = _look_at(_find(model))
+    kind = _GRAPHS.get(found.path.suffix.lower())
+    if kind is not None:
+        raise WeightsError(
+            f"{model}: expected a checkpoint ({', '.join(_CHECKPOINTS)}), whose network can go on "
+            f"learning, got {kind}: {found.path.name}",
+            hint="`python3 run.py person models` lists networks with their kinds of files",
+        )
+    recognition = _recognised(found)
+    spec = _input_of(found, recognition, _DEFAULTS)
+    return Checkpoint(found.path, found.name, recognition, spec, found.entry)
+
+
+def _recognised(found: _Found) -> Recognition:
+    return recognise(
+        found.path,
+        sha256=found.sha256,
+        architecture=found.sidecar.architecture,
+        config=found.sidecar.config,
     )
 
 

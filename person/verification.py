@@ -8,7 +8,14 @@ from numpy.typing import NDArray
 
 from everyid.errors import ShapeError
 
-__all__ = ["FALSE_POSITIVE_RATES", "RESOLUTION", "Samples", "Verification", "verify"]
+__all__ = [
+    "FALSE_POSITIVE_RATES",
+    "RESOLUTION",
+    "Samples",
+    "Verification",
+    "verify",
+    "verify_pairs",
+]
 
 RESOLUTION = 1e-5
 """Similarities are told apart to this width; closer ones count as tied."""
@@ -138,7 +145,27 @@ def verify(
         Fawcett, "An introduction to ROC analysis", Pattern Recognition Letters 2006, sections 5-7.
     """
     _check(queries, gallery, exclude)
-    same, different = _count_pairs(queries, gallery, distractors, exclude)
+    return _verification(*_count_pairs(queries, gallery, distractors, exclude))
+
+
+def verify_pairs(same: NDArray[np.float32], different: NDArray[np.float32]) -> Verification:
+    """How well a threshold separates pairs of one identity from pairs of two, each counted once.
+
+    Args:
+        same: float32 (S,), -1 to 1, the cosine similarities of pairs of one identity.
+        different: float32 (P,), those of pairs of two.
+    """
+    return _verification(_counted(same), _counted(different))
+
+
+def _counted(similarities: NDArray[np.float32]) -> _Counts:
+    """int64 (_BINS,): pairs by similarity, rounded."""
+    one = np.ones((1, 1), np.float32)
+    bins = _bins(np.asarray(similarities, np.float32)[:, None], one)
+    return np.bincount(bins.ravel(), minlength=_BINS)
+
+
+def _verification(same: _Counts, different: _Counts) -> Verification:
     same_count, different_count = int(same.sum()), int(different.sum())
     edges, same_histogram, different_histogram = _histograms(same, different)
     missing = _reason(same_count, different_count)

@@ -36,6 +36,7 @@ from everyid.models import (
     TrackingScores,
     TrackingSummary,
     Tracklet,
+    TrainRun,
     VerificationSummary,
     VideoRun,
 )
@@ -277,6 +278,21 @@ STRATEGIES = {
         outputs=table(path),
         interrupted=st.booleans(),
     ),
+    TrainRun: st.builds(
+        TrainRun,
+        **of_run,
+        recipe=text,
+        identities=count,
+        images=count,
+        steps=count,
+        epochs=count,
+        images_seen=count,
+        best_epoch=st.none() | number,
+        evaluation=st.none() | evaluations,
+        elapsed_s=positive,
+        finished=st.booleans(),
+        outputs=table(path),
+    ),
 }
 
 BOX = BoundingBox(x1=1, y1=2, x2=3, y2=5)
@@ -336,9 +352,20 @@ EMBEDDING_RUN = EmbeddingRun(output="e.parquet", crops=2, model=ENCODER, elapsed
 MATCH_RUN = MatchRun(output="out", queries=0, gallery=1, top_k=1, model=ENCODER, elapsed_s=0)
 EVALUATION_RUN = EvaluationRun(output="out", evaluation=EVALUATION)
 TOP_RANK_RUN = TopRankRun(output="out", model=ENCODER, queries=1, gallery=2, top_k=1)
+TRAIN_RUN = TrainRun(
+    output="out",
+    recipe="everyid-cnn",
+    identities=8,
+    images=32,
+    steps=4,
+    epochs=1,
+    images_seen=64,
+    elapsed_s=1,
+    finished=True,
+)
 OF_PERSON = [
     *(ENCODER, MATCH, QUERY, INTERVAL, VERIFICATION, EVALUATION),
-    *(EMBEDDING_RUN, MATCH_RUN, EVALUATION_RUN, TOP_RANK_RUN),
+    *(EMBEDDING_RUN, MATCH_RUN, EVALUATION_RUN, TOP_RANK_RUN, TRAIN_RUN),
 ]
 
 

@@ -16,10 +16,13 @@ def test_every_command_is_in_the_reference() -> None:
 
     from run import build_app
 
-    found = set()
-    for name, command in get_command(build_app()).commands.items():
-        for inner in getattr(command, "commands", {None: None}):
-            found.add(f"{name} {inner}" if inner else name)
+    def names(command: object, above: str) -> set[str]:
+        inner = getattr(command, "commands", None)
+        if inner is None:
+            return {above.strip()}
+        return set().union(*(names(one, f"{above} {name}") for name, one in inner.items()))
+
+    found = names(get_command(build_app()), "")
     assert found == set(COMMANDS)
 
 

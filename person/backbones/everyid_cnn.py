@@ -178,7 +178,8 @@ def _stage(shapes: Shapes, number: int) -> tuple[int, int]:
     depth = 0
     while f"stage{number}.{depth}.conv3.conv.weight" in shapes:
         depth += 1
-    return (shapes[f"stage{number}.0.conv3.conv.weight"][0] if depth else 0), depth
+    width = shapes.get(f"stage{number}.0.conv3.conv.weight", ())
+    return (width[0] if width else 0), depth
 
 
 def _convert(state: Mapping[str, Tensor], _: EveryIdCnnConfig) -> dict[str, Tensor]:

@@ -182,10 +182,19 @@ def _training(card: ModelCard) -> list[str]:
                 "seed": card.seed,
                 **card.versions,
                 "machine": card.machine,
-                "wall time": f"{card.hours:.1f} h",
+                "wall time": _time(card.hours),
             }
         ),
     ]
+
+
+def _time(hours: float) -> str:
+    """Hours, or minutes of less than one.
+
+    >>> _time(2.04), _time(0.5)
+    ('2.0 h', '30 min')
+    """
+    return f"{hours:.1f} h" if hours >= 1 else f"{60 * hours:.0f} min"
 
 
 def _front_matter(card: ModelCard) -> str:

@@ -92,7 +92,7 @@ class Objective(Model):
 
 
 class Distillation(Model):
-    """What is learnt from a teacher, another encoder that is asked about each picture once."""
+    """What is learnt from a teacher, another encoder that is asked about each picture."""
 
     teacher: str | None = Field(
         default=None, description="a name of `person models` or a model file; null: none"
@@ -103,6 +103,9 @@ class Distillation(Model):
     )
     centred: Share = Field(
         default=0.5, description="part of a target that is the mean of its identity"
+    )
+    mixed: Share = Field(
+        default=0.0, description="share blended, joined, cut or recoloured, and asked about anew"
     )
 
 
@@ -161,7 +164,7 @@ def recipe_fields(found: Recipe) -> Iterator[tuple[str, Any, str]]:
     """Name, value and meaning of each field that can be overridden, in order.
 
     >>> [name for name, _, _ in recipe_fields(recipe("everyid-cnn"))][:4]
-    ['architecture', 'network', 'size_hw', 'augmentation.flip']
+    ['architecture', 'network', 'size_hw', 'cameras']
     """
     for name in _WHOLE:
         yield name, getattr(found, name), Recipe.model_fields[name].description or ""

@@ -8,8 +8,8 @@ import pytest
 
 from everyid.errors import OutputExistsError, ShapeError
 from everyid.settings import tame_matplotlib
-from person.curves import draw_curves
-from person.verification import Samples, verify
+from person.curves import draw_curves, draw_similarities
+from person.verification import Samples, verify, verify_pairs
 
 CMC = np.array([0.5, 0.75, 0.8, 0.9, 1.0])
 
@@ -119,3 +119,14 @@ def test_an_existing_file_stays(tmp_path):
 def test_a_cmc_that_is_none(tmp_path, cmc):
     with pytest.raises(ShapeError, match=r"cmc: expected float64 \(K,\), got"):
         drawn(tmp_path / "a.png", cmc=cmc)
+
+
+def test_the_similarities_of_two_networks_stand_side_by_side(tmp_path, texts):
+    one = verify_pairs(np.array([0.9, 0.8], np.float32), np.array([0.1, 0.85], np.float32))
+    other = verify_pairs(np.array([0.9, 0.8], np.float32), np.array([0.1], np.float32))
+    path = tmp_path / "a.png"
+    draw_similarities(path, {"start": one, "adapted": other}, title="hall", overwrite=False)
+    assert cv2.imread(str(path)).shape[1] == 1500
+    assert {"hall", "start", "adapted", "different  2 pairs", "different  1 pairs"} <= {*texts}
+    with pytest.raises(OutputExistsError, match=r"a\.png exists already"):
+        draw_similarities(path, {"start": one}, title="hall", overwrite=False)

@@ -22,7 +22,13 @@ from everyid.protocols import Encoder
 from everyid.settings import PROJECT_FOLDER, settings
 from everyid.weights_catalogue import InputSpec
 from person import backbones
-from person.encoder import EncoderOptions, NetworkEncoder, build_encoder, describe_input
+from person.encoder import (
+    EncoderOptions,
+    NetworkEncoder,
+    build_encoder,
+    describe_input,
+    find_checkpoint,
+)
 from tests.person.tiny_backbone import MEAN, SIZE, STD, tiny
 
 CPU = Device(kind="cpu", index=0, precision="fp32", threads=2, name="test")
@@ -292,6 +298,22 @@ def test_colours_in_the_wrong_order_are_another_embedding(tmp_path):
     assert np.abs(right.encode(crops) - wrong.encode(crops)).max() > 0.01
     turned = build(path, colour="bgr")
     np.testing.assert_allclose(turned.encode(swapped), right.encode(crops), atol=1e-6)
+
+
+def test_a_checkpoint_to_train_on_is_what_is_recognised_and_what_the_file_beside_says(tmp_path):
+    path = checkpoint(tmp_path / "weights.pth", width=9)
+    beside(path, {"input": {"size_hw": [32, 16]}})
+    found = find_checkpoint(str(path))
+    assert (found.path, found.name, found.entry) == (path, "weights", None)
+    assert found.recognition.config["embedding_width"] == 9
+    assert found.input == build(path).input
+    assert found.input.size_hw == (32, 16)
+
+
+def test_a_graph_is_no_checkpoint_to_train_on(tmp_path):
+    path = graph(tmp_path / "a.onnx")
+    with pytest.raises(WeightsError, match=r"expected a checkpoint \(\.pt, .*got ONNX: a\.onnx"):
+        find_checkpoint(str(path))
 
 
 def test_the_file_beside_says_what_a_checkpoint_is(tmp_path):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from everyid.errors import ShapeError
 from person import verification
-from person.verification import FALSE_POSITIVE_RATES, RESOLUTION, Samples, verify
+from person.verification import FALSE_POSITIVE_RATES, RESOLUTION, Samples, verify, verify_pairs
 from tests.reference import verification as slow
 
 
@@ -218,3 +218,21 @@ GOOD = Samples(np.eye(3, dtype=np.float32), np.arange(3), np.arange(3))
 def test_arrays_that_do_not_fit(queries, exclude, message):
     with pytest.raises(ShapeError, match=message):
         verify(queries, GOOD, exclude=exclude)
+
+
+def test_pairs_given_by_their_similarities_are_counted_as_those_of_vectors():
+    rng = np.random.default_rng(4)
+    vectors = rng.normal(size=(20, 6)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    ids = rng.integers(0, 4, 20)
+    mine, others = Samples(vectors[:8], ids[:8]), Samples(vectors[8:], ids[8:])
+    scores, same = vectors[:8] @ vectors[8:].T, ids[:8, None] == ids[8:]
+    found, wanted = verify_pairs(scores[same], scores[~same]), verify(mine, others)
+    assert (found.same_count, found.different_count) == (same.sum(), (~same).sum())
+    assert found.auc == pytest.approx(wanted.auc, abs=0.02)
+    assert found.eer == pytest.approx(wanted.eer, abs=0.02)
+
+
+def test_pairs_of_one_kind_alone_give_no_curve():
+    found = verify_pairs(np.array([0.5], np.float32), np.empty(0, np.float32))
+    assert (found.auc, found.missing) == (None, "no pair of two different identities")
