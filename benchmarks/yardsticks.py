@@ -51,7 +51,7 @@ GOAL = 0.97
 """Share of pairs in which crops of one real track should be the more alike."""
 _FOLDER = Path(__file__).with_suffix("")
 _SHARED_CLIPS = Path(__file__).resolve().parents[2] / "shared/data/video"
-_DEFAULT_MODEL = "person-reidentification-retail-0277"
+_DEFAULT_MODEL = "everyid-cnn"
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]

@@ -17,7 +17,7 @@ app = typer.Typer(
     help="Find people again: embed crops, rank galleries, measure the ranking.",
 )
 
-_DEFAULT_MODEL = "person-reidentification-retail-0277"
+_DEFAULT_MODEL = "everyid-cnn"
 _ENCODING = (
     *("id_pattern", "camera_pattern", "model", "device", "batch_size", "precision"),
     *("colour", "scale", "resize"),

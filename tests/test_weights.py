@@ -235,7 +235,7 @@ def test_a_wrong_catalogue_is_refused(catalogue, changes):
 
 
 def test_names_are_unique():
-    entry = weights.entries()[0]
+    entry = weights.find("yolov8n")
     with pytest.raises(ValidationError, match="each name and each file once"):
         weights_catalogue.Catalogue(weights=[entry, entry])
     with pytest.raises(ValidationError, match="each name and each file once"):

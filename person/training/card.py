@@ -100,6 +100,9 @@ class ModelCard(Model):
     versions: dict[str, str] = Field(description="everyid, torch, python: name -> version")
     machine: Text
     hours: FiniteFloat = Field(ge=0, description="wall time of the training")
+    curves: str = Field(
+        default="", description="file with the picture of the training; empty: none"
+    )
     figures: list[CardFigures] = Field(default_factory=list)
     robustness: list[RobustnessCurve] = Field(default_factory=list)
     limits: list[Text] = Field(min_length=1)
@@ -161,6 +164,7 @@ def _text(card: ModelCard) -> str:
         f"Teacher: {_teacher(card.teacher)}",
         "## How it was trained",
         *_training(card),
+        *([f"![Loss, learning rate and validation]({card.curves})"] if card.curves else []),
         "## Figures",
         *_figures(card),
         "## Limits",

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import nn
 
 from everyid.output import whole_file
@@ -41,4 +41,4 @@ def export_network(
     with whole_file(path.with_name(f"{path.name}.json"), overwrite=True) as part:
         part.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
     with whole_file(path, overwrite=True) as part:
-        save_file(tensors, part, metadata={"format": "pt"})
+        part.write_bytes(save(tensors, metadata={"format": "pt"}))  # with the usual permissions

@@ -285,6 +285,7 @@ def _card(
         | {"python": platform.python_version()},
         machine=parts.device.name,
         hours=now.elapsed_s / 3600,
+        curves="history.png",
         figures=[]
         if figures is None
         else [

@@ -200,13 +200,14 @@ def test_a_file_of_another_kind(refused, people, tmp_path):
 # Models
 
 
-def test_the_default_model_without_a_network(refused, people, tmp_path, monkeypatch):
+def test_a_model_that_is_not_there_without_a_network(refused, people, tmp_path, monkeypatch):
     monkeypatch.setenv("EVERYID_MODELS", str(tmp_path / "models"))
+    name = "person-reidentification-retail-0277"
     for command in EMBEDDING:
         (tmp_path / "models").mkdir(exist_ok=True)
-        done = refused(command, "-s", people)
-        assert done.errors[0].startswith(f"error: {_DEFAULT_MODEL} could not be fetched")
-        assert f"`python3 run.py weights fetch {_DEFAULT_MODEL}`" in done.hints[0]
+        done = refused(command, "-s", people, "-m", name)
+        assert done.errors[0].startswith(f"error: {name} could not be fetched")
+        assert f"`python3 run.py weights fetch {name}`" in done.hints[0]
 
 
 def whole_model(path):
