@@ -224,6 +224,7 @@ def test_gradients_reach_what_embeddings_come_from():
 
 
 def test_layers_are_skipped_in_training_alone():
+    torch.manual_seed(0)
     network = TransReid(TransReidConfig(**TINY, drop_path=0.9))
     images = images_for(PLAIN, 1).expand(16, -1, -1, -1)
     with torch.no_grad():
