@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from everyid.cli import AsJson, DeviceName, Overwrite, Quiet, leave, split_list
-from person.datasets.cli import dataset_app
+from person.datasets.cli import CameraPattern, IdPattern, dataset_app
 from person.training.cli import training_app
 
 __all__ = ["app"]
@@ -32,23 +32,6 @@ Sources = Annotated[
         help="Crops of people: file, folder (searched through), .txt or Parquet list; may be given "
         "several times. To rank or measure, also one file of embeddings. "
         "Default: tmp/datasets/people, else the sample tests/data/people.",
-        show_default=False,
-    ),
-]
-IdPattern = Annotated[
-    str | None,
-    typer.Option(
-        "--id-pattern",
-        help="Regular expression whose group in a crop's path is the identity. Default: the "
-        "folder's name, else file names as in Market-1501, MSMT17, Duke, MARS, CUHK03.",
-        show_default=False,
-    ),
-]
-CameraPattern = Annotated[
-    str | None,
-    typer.Option(
-        "--camera-pattern",
-        help="The same for the camera. Default: file names as in those data sets.",
         show_default=False,
     ),
 ]

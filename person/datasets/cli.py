@@ -7,7 +7,7 @@ import typer
 
 from everyid.cli import AsJson, Overwrite, Quiet, leave
 
-__all__ = ["dataset_app"]
+__all__ = ["CameraPattern", "Data", "IdPattern", "dataset_app"]
 
 dataset_app = typer.Typer(
     no_args_is_help=True,
@@ -20,9 +20,9 @@ Data = Annotated[
     typer.Option(
         "--data",
         readable=False,  # checked where it is read, with our own words and exit code
-        help="Crops of people: a data set's folder, a folder for each person, .txt or Parquet "
-        "list; may be given several times. Default: tmp/datasets/people, else the sample "
-        "tests/data/people.",
+        help="Crops of people: a data set's folder (Market-1501, MSMT17, MARS, CUHK03, synthetic), "
+        "a folder for each person, .txt or Parquet list; may be given several times. "
+        "Default: tmp/datasets/people, else the sample tests/data/people.",
         show_default=False,
     ),
 ]

@@ -6,27 +6,17 @@ from typing import Annotated
 import typer
 
 from everyid.cli import AsJson, DeviceName, Overwrite, Quiet, leave
+from person.datasets.cli import CameraPattern, Data, IdPattern
 
 __all__ = ["training_app"]
 
 training_app = typer.Typer(add_completion=False)
 
-Data = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--data",
-        readable=False,  # checked where it is read, with our own words and exit code
-        help="Pictures of people with identities: a data set's folder (Market-1501, MSMT17, MARS, "
-        "CUHK03, synthetic), a folder for each person, a .txt or Parquet list; may be given "
-        "several times. Default: tmp/datasets/people, else the sample tests/data/people.",
-        show_default=False,
-    ),
-]
 Unlabelled = Annotated[
     list[Path] | None,
     typer.Option(
         "--unlabelled",
-        readable=False,
+        readable=False,  # checked where it is read, with our own words and exit code
         help="Pictures of people nobody knows, for a teacher to talk about; the same kinds.",
         show_default=False,
     ),
@@ -100,19 +90,8 @@ def train(
             "gallery, 0-0.5.",
         ),
     ] = 0.1,
-    id_pattern: Annotated[
-        str | None,
-        typer.Option(
-            "--id-pattern",
-            help="Regular expression whose group in a path is the identity. Default: folders, "
-            "file names of data sets.",
-            show_default=False,
-        ),
-    ] = None,
-    camera_pattern: Annotated[
-        str | None,
-        typer.Option("--camera-pattern", help="The same for the camera.", show_default=False),
-    ] = None,
+    id_pattern: IdPattern = None,
+    camera_pattern: CameraPattern = None,
     validate_every: Annotated[
         int, typer.Option("--validate-every", help="Epochs between validations.")
     ] = 1,
