@@ -27,10 +27,8 @@ from everyid.output import Stop, notice, progress, refuse_existing, result_folde
 from person import backbones
 from person.checkpoint import load_network
 from person.config import AdaptConfig
-from person.crops import find_crops
-from person.datasets.training_set import TrainingSet, validation_sides
+from person.datasets.training_set import TrainingSet
 from person.encoder import Checkpoint, find_checkpoint
-from person.session import shown
 from person.training.adapt_results import AdaptRun, Candidate, Story, finish
 from person.training.batches import Batch, Batches
 from person.training.export import export_network
@@ -48,7 +46,7 @@ from person.training.recipe import (
 )
 from person.training.separation import separation, thinned
 from person.training.sightings import Sightings, joined, read_crops, split_by_time
-from person.training.validation import NetworkInTraining, Validation, validate
+from person.training.validation import NetworkInTraining, Validation, validate, validation_on
 
 __all__ = ["contrast", "plan_batches", "run_adapt"]
 
@@ -177,14 +175,9 @@ def run_adapt(config: AdaptConfig) -> AdaptRun:
 
 
 def _validation(config: AdaptConfig) -> Validation | None:
-    source = config.validate_on
-    if source is None:
+    if config.validate_on is None:
         return None
-    sides = validation_sides(source)
-    if sides is not None and sides.gallery is not None:
-        query, gallery = find_crops(sides.query), find_crops(sides.gallery)
-        return Validation(query, gallery, sides.name, config.protocol)
-    return Validation(find_crops((source,)), None, shown((source,)), config.protocol)
+    return validation_on(config.validate_on, protocol=config.protocol)
 
 
 def _sightings(config: AdaptConfig, folder: Path, stop: Stop) -> Sightings:

@@ -25,9 +25,8 @@ from everyid.weights_catalogue import InputSpec
 from person import backbones
 from person.checkpoint import load_network, recognise
 from person.config import TrainConfig
-from person.crops import Crops, find_crops
+from person.crops import Crops
 from person.datasets.training_set import TrainingSet, read_training_set, validation_sides
-from person.session import shown
 from person.training import checkpoints
 from person.training.checkpoints import Progress
 from person.training.export import export_network
@@ -42,6 +41,7 @@ from person.training.validation import (
     Validation,
     check_measurable,
     validate,
+    validation_on,
 )
 
 __all__ = ["run_train"]
@@ -155,19 +155,16 @@ def _read_data(config: TrainConfig) -> tuple[TrainingSet, Validation | None]:
         id_pattern=config.id_pattern,
         camera_pattern=config.camera_pattern,
     )
-    for source in (config.validate_on,) if config.validate_on else config.data:
-        sides = validation_sides(source)
-        if sides is not None and sides.gallery is not None:
-            query, gallery = (_crops(config, side) for side in (sides.query, sides.gallery))
-            return data, Validation(query, gallery, sides.name, config.protocol)
-    if config.validate_on is not None:
-        crops = _crops(config, (config.validate_on,))
-        return data, Validation(crops, None, shown((config.validate_on,)), config.protocol)
-    return _held_out(config, data)
-
-
-def _crops(config: TrainConfig, paths: tuple[Path, ...]) -> Crops:
-    return find_crops(paths, id_pattern=config.id_pattern, camera_pattern=config.camera_pattern)
+    whole = [source for source in config.data if validation_sides(source) is not None]
+    source = config.validate_on or next(iter(whole), None)
+    if source is None:
+        return _held_out(config, data)
+    return data, validation_on(
+        source,
+        protocol=config.protocol,
+        id_pattern=config.id_pattern,
+        camera_pattern=config.camera_pattern,
+    )
 
 
 def _held_out(config: TrainConfig, data: TrainingSet) -> tuple[TrainingSet, Validation | None]:

@@ -177,7 +177,8 @@ class Trainer:
         self._triplet = TripletLoss(training.recipe.objective.margin)
         self.progress = start
         self._saved = None if optimiser_state is None else start
-        plan = self._plan()
+        self._planned = (start.epoch, self._plan())
+        plan = self._planned[1]
         self._steps = training.recipe.optimisation.epochs * len(plan)
         self._batch_size: int = len(plan[0]) * accelerator.num_processes
         if len(plan[0]) < _SMALLEST_BATCH:
@@ -237,7 +238,10 @@ class Trainer:
     def _run_epoch(
         self, stop: Stop, history: History | None, advance: Callable[[int], None]
     ) -> None:
-        now, recipe, plan = self.progress, self._training.recipe, self._plan()
+        now, recipe = self.progress, self._training.recipe
+        if self._planned[0] != now.epoch:
+            self._planned = (now.epoch, self._plan())
+        plan = self._planned[1]
         with Batches(
             self._training.data,
             plan,

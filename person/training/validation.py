@@ -1,6 +1,7 @@
 """How good a network in training is, by the project's own evaluator."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -11,11 +12,13 @@ from everyid.models import Evaluation
 from everyid.output import Stop
 from everyid.protocols import Image
 from everyid.weights_catalogue import InputSpec
-from person.crops import Crops
+from person.crops import Crops, find_crops
+from person.datasets.training_set import validation_sides
 from person.embed import CropEncoder, embed_crops
 from person.embeddings import Embeddings
 from person.evaluation import evaluate, fitting_protocol
 from person.protocol import label
+from person.session import shown
 from person.training.augment import plain
 from person.training.network import to_network_input
 
@@ -25,6 +28,7 @@ __all__ = [
     "check_measurable",
     "ignore_progress",
     "validate",
+    "validation_on",
 ]
 
 
@@ -104,6 +108,35 @@ class NetworkInTraining:
 
 def ignore_progress(steps: int = 1, *, total: int | None = None) -> None:
     """Takes what a progress bar is told; for work that has none of its own."""
+
+
+def validation_on(
+    source: Path,
+    *,
+    protocol: str | None,
+    id_pattern: str | None = None,
+    camera_pattern: str | None = None,
+) -> Validation:
+    """What measuring on a source means: its queries and gallery, or else all of it in itself.
+
+    Args:
+        source: A data set's folder, or anything that crops are found in.
+        protocol: A name of ``person.protocol``; None: the one that fits.
+        id_pattern: As for :func:`person.crops.find_crops`.
+        camera_pattern: Likewise.
+
+    Raises:
+        InputError: There are no crops, or they cannot be read.
+        ConfigError: A pattern is wrong, or fits no crop.
+    """
+
+    def crops(paths: tuple[Path, ...]) -> Crops:
+        return find_crops(paths, id_pattern=id_pattern, camera_pattern=camera_pattern)
+
+    sides = validation_sides(source)
+    if sides is None or sides.gallery is None:
+        return Validation(crops((source,)), None, shown((source,)), protocol)
+    return Validation(crops(sides.query), crops(sides.gallery), sides.name, protocol)
 
 
 def check_measurable(data: Validation) -> None:
