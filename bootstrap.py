@@ -42,9 +42,9 @@ else:
     import fcntl
 
 PLUMBING = ("PIL", "av", "httpx", "numpy", "pyarrow", "pydantic", "pydantic_settings", "rich")
-SCIENCE = ("cv2", "matplotlib", "openvino", "safetensors", "scipy", "supervision", "torch")
+SCIENCE = ("cv2", "matplotlib", "nncf", "openvino", "safetensors", "scipy", "supervision", "torch")
 LEARNING = ("accelerate", "pytorch_metric_learning", "tensorboard", "torchvision", "transformers")
-PACKAGES = (*PLUMBING, *SCIENCE, *LEARNING, "trackers", "typer", "ultralytics")
+PACKAGES = (*PLUMBING, *SCIENCE, *LEARNING, "huggingface_hub", "trackers", "typer", "ultralytics")
 """What the dependencies of pyproject.toml are imported as."""
 
 ROOMS = ("everyid", "object", "person", "synthetic")
