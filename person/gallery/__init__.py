@@ -1,0 +1,1 @@
+"""Galleries: people who are enrolled, asked for, and forgotten."""
