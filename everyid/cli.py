@@ -1,5 +1,6 @@
-"""The commands of the shared floor: ``run.py weights list | fetch | verify``."""
+"""The commands of the shared floor: ``run.py weights list | fetch | verify | pack | import``."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,7 +21,9 @@ __all__ = [
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="EveryID's shared commands.")
 weights_app = typer.Typer(
-    no_args_is_help=True, add_completion=False, help="Model files: list, fetch and verify them."
+    no_args_is_help=True,
+    add_completion=False,
+    help="Model files: list, fetch, verify and carry them.",
 )
 app.add_typer(weights_app, name="weights")
 
@@ -32,6 +35,9 @@ Names = Annotated[
         "model. Default: yolov8n.",
         show_default=False,
     ),
+]
+Bundle = Annotated[
+    Path, typer.Argument(metavar="BUNDLE", help="What `weights pack` made.", show_default=False)
 ]
 DeviceName = Annotated[
     str, typer.Option("--device", help="auto, cpu, cuda, cuda:N or mps.", metavar="DEVICE")
@@ -136,6 +142,77 @@ def verify_weights(json: AsJson = False, quiet: Quiet = False) -> None:
     wrong = [item for item in report.results if item.wrong]
     if wrong:
         raise WeightsError("\n".join(map(_difference, wrong)), hint=_repair(wrong))
+
+
+@weights_app.command("pack")
+def pack_weights(
+    models: Annotated[
+        str,
+        typer.Option(
+            help="Comma list of names, as `weights list` shows them, official Ultralytics names "
+            "and model files; or `all`, the whole list."
+        ),
+    ] = "yolov8n",
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="The zip file. Default: bundle.zip in a fresh tmp/weights/pack/NNNN.",
+            show_default=False,
+        ),
+    ] = None,
+    overwrite: Overwrite = False,
+    json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Put weights into one file, for a machine where nothing can be downloaded.
+
+    Weights that are not here yet are downloaded first. Each file goes in with its sha256, its
+    licence and its card. Weights that ship with the project need no packing.
+
+    \b
+    Examples:
+      python3 run.py weights pack --models all --output bundle.zip
+      python3 run.py weights pack --models yolov8n,tmp/mine/everyid-cnn.safetensors
+    """
+    from everyid import output as out
+    from everyid import weights_pack
+
+    out.quiet(enabled=quiet, json=json)
+    report = weights_pack.pack(split_list(models), output=output, overwrite=overwrite)
+    if json:
+        out.result(report)
+        return
+    rows = [[one.name, _megabytes(one.total_bytes), one.licence] for one in report.weights]
+    out.result(f"{_table(['name', 'size', 'licence'], rows)}\n{report.output}")
+    out.notice(f"on the other machine: python3 run.py weights import {report.output.name}")
+
+
+@weights_app.command("import")
+def import_weights(
+    bundle: Bundle, overwrite: Overwrite = False, json: AsJson = False, quiet: Quiet = False
+) -> None:
+    """Take the weights out of a bundle into the models folder: all of them, or none.
+
+    Every file is checked by its sha256 before any gets its name. A bundle that is damaged,
+    incomplete or holds anything else is refused whole.
+
+    \b
+    Examples:
+      python3 run.py weights import bundle.zip
+      python3 run.py weights import /media/stick/bundle.zip --overwrite
+    """
+    from everyid import output, weights_import
+
+    output.quiet(enabled=quiet, json=json)
+    report = weights_import.import_bundle(bundle, overwrite=overwrite)
+    if json:
+        output.result(report)
+        return
+    rows = [[one.name, one.state, one.licence, one.model] for one in report.weights]
+    output.result(_table(["name", "state", "licence", "--model"], rows))
+    if all(one.state == "there already" for one in report.weights):
+        output.notice(f"nothing to import: all of {bundle} is in {report.folder} already")
 
 
 def _difference(item: "VerifyResult") -> str:

@@ -1,0 +1,183 @@
+"""What a bundle of weights says of itself: names, files, sizes, checksums, licences, sources."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, ValidationError, model_validator
+
+from everyid.errors import InputError
+from everyid.models import Model
+from everyid.output import notice, readable, warn
+from everyid.store import sha256_of
+from everyid.weights_catalogue import SHA256_PATTERN, entries
+
+__all__ = [
+    "MANIFEST_FORMAT",
+    "Manifest",
+    "ManifestHead",
+    "PackedFile",
+    "PackedWeights",
+    "contradiction",
+    "describe",
+    "first_problem",
+    "made_by",
+    "say_licence",
+]
+
+MANIFEST_FORMAT: Literal[1] = 1
+"""The format that is written, and the newest that is read."""
+
+_DEVICES = {
+    *("aux", "con", "nul", "prn"),
+    *(f"{port}{number}" for port in ("com", "lpt") for number in range(10)),
+}
+"""Names that Windows takes for devices, whatever their suffix."""
+
+
+def _allowed(name: str) -> str:
+    """The same name or path, once each part of it is known to be a name on all systems.
+
+    Raises:
+        ValueError: One is not.
+    """
+    for part in name.split("/"):
+        if part.partition(".")[0].lower() in _DEVICES or part.endswith("."):
+            raise ValueError("expected a name that every system allows")
+    return name
+
+
+_PART = r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,199}"
+"""Of a path: it does not start with a dot, and holds no colon, blank or slash."""
+PlainName = Annotated[str, Field(pattern=f"^{_PART}$"), AfterValidator(_allowed)]
+PathBelow = Annotated[
+    str, Field(pattern=f"^{_PART}(/{_PART})*$", max_length=1000), AfterValidator(_allowed)
+]
+
+
+class PackedFile(Model):
+    """One file of a bundle."""
+
+    file: PathBelow = Field(description="its path below the models folder")
+    size_bytes: int = Field(ge=0)
+    sha256: str = Field(pattern=SHA256_PATTERN)
+    sources: list[str] = Field(default_factory=list, description="where it was published")
+
+
+class PackedWeights(Model):
+    """What the files of some weights are, the one that is opened first."""
+
+    name: PlainName
+    origin: Literal["catalogue", "official", "file"] = Field(
+        description="how it is named in commands: a name of the catalogue, the name of an official "
+        "Ultralytics model, or the path of its file"
+    )
+    licence: str = Field(min_length=1, description="SPDX identifier, or not stated")
+    licence_note: str = ""
+    trained_on: str = Field(min_length=1)
+    card: str | None = Field(default=None, description="which of the files is its page")
+    files: list[PackedFile] = Field(min_length=1)
+
+    @property
+    def total_bytes(self) -> int:
+        """The size of all its files."""
+        return sum(item.size_bytes for item in self.files)
+
+
+class Manifest(Model):
+    """What a bundle says of itself."""
+
+    format: Literal[1] = MANIFEST_FORMAT
+    made_by: str = Field(min_length=1)
+    weights: list[PackedWeights] = Field(min_length=1)
+
+    @property
+    def files(self) -> list[PackedFile]:
+        """All files, in the order in which they are in the bundle."""
+        return [item for one in self.weights for item in one.files]
+
+    @property
+    def total_bytes(self) -> int:
+        """The size of all files."""
+        return sum(item.size_bytes for item in self.files)
+
+    @model_validator(mode="after")
+    def _unique(self) -> Self:
+        for what, names in (
+            ("name", [one.name for one in self.weights]),
+            ("file", [item.file for item in self.files]),
+        ):
+            again = [name for name, count in Counter(map(str.lower, names)).items() if count > 1]
+            if again:  # some disks do not tell capitals from small letters
+                raise ValueError(f"expected each {what} once, got {again[0]} twice")
+        for one in self.weights:
+            if one.card is not None and one.card not in [item.file for item in one.files]:
+                raise ValueError(f"expected the card {one.card} among the files of {one.name}")
+        return self
+
+
+class ManifestHead(Model, extra="ignore"):
+    """What every format says, also one that is not known yet."""
+
+    format: int
+    made_by: str = "an unknown version"
+
+
+def made_by() -> str:
+    """The name and version of this program, as a manifest has it."""
+    return f"EveryID {version('everyid')}"
+
+
+def say_licence(one: PackedWeights) -> None:
+    """Returns nothing; tells the person at the terminal under which licence weights stand."""
+    if one.licence == "not stated":
+        warn(f"{one.name}: nothing says under which licence it stands")
+    else:
+        notice(f"{one.name}: {one.licence}. {one.licence_note}".rstrip(". ") + ".")
+
+
+def contradiction(one: PackedWeights) -> str | None:
+    """How weights differ from what the catalogue says of files of these names, or None."""
+    known = {item.file.lower(): item for entry in entries() for item in entry.files}
+    for item in one.files:
+        expected = known.get(item.file.lower())
+        if expected is not None and expected.sha256 != item.sha256:
+            return (
+                f"the catalogue of {made_by()} has another {expected.file}: "
+                f"expected sha256 {expected.sha256}, got {item.sha256}"
+            )
+    return None
+
+
+def describe(content: Path | bytes, *, file: str, sources: Sequence[str] = ()) -> PackedFile:
+    """What the manifest says of a file.
+
+    Args:
+        content: The content, or where it is.
+        file: Its path below the models folder, with ``/``.
+        sources: Where it was published.
+
+    Raises:
+        InputError: It cannot be read, or the name is not plain.
+    """
+    if isinstance(content, bytes):
+        size_bytes, sha256 = len(content), hashlib.sha256(content).hexdigest()
+    else:
+        size_bytes, sha256 = readable(content).stat().st_size, sha256_of(content)
+    try:
+        return PackedFile(file=file, size_bytes=size_bytes, sha256=sha256, sources=list(sources))
+    except ValidationError as error:
+        raise InputError(
+            f"{file!r}: expected a file name of letters, digits, '.', '_', '+' and '-'",
+            hint="give it such a name",
+        ) from error
+
+
+def first_problem(error: ValidationError) -> str:
+    """What is wrong with a manifest, on one line, from the first thing found."""
+    first = error.errors(include_url=False)[0]
+    where = ".".join(map(str, first["loc"]))
+    return f"{where}: {first['msg']}" if where else first["msg"].removeprefix("Value error, ")
