@@ -15,8 +15,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from everyid.errors import ConfigError, InputError, ShapeError
-from everyid.media import IMAGE_SUFFIXES, list_lines, natural_order
+from everyid.media import IMAGE_SUFFIXES, list_lines, natural_order, read_image
 from everyid.output import readable
+from everyid.protocols import Image
 from person.names import label_pattern, read_name
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "open_parquet",
     "own_rows",
     "read_columns",
+    "read_crop",
     "require_column",
 ]
 
@@ -39,6 +41,9 @@ LABELS = {
     "timestamp": pa.float64(),
 }
 """Columns that say something of a crop, as they stand in files after ``path``; null: not known."""
+
+_MIN_SIDE = 4
+"""Pixels below which a picture shows nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +155,23 @@ def crops_of_table(table: pa.Table, path: Path) -> Crops:
         for name, kind in LABELS.items()
     ]
     return Crops(tuple(paths.to_pylist()), *labels)
+
+
+def read_crop(path: str) -> Image:
+    """uint8 (H, W, 3), BGR, 0-255: the picture of a crop, large enough to show somebody.
+
+    Args:
+        path: The image file, as in :class:`Crops`.
+
+    Raises:
+        InputError: It is missing, cannot be read, or has sides of so few pixels that it shows
+            nobody.
+    """
+    crop = read_image(Path(path))
+    height, width = crop.shape[:2]
+    if min(height, width) < _MIN_SIDE:
+        raise InputError(f"{path}: {width}x{height} px are too few to show a person")
+    return crop
 
 
 def require_column(name: str, names: Sequence[str], path: Path) -> None:

@@ -4,7 +4,6 @@ from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -12,16 +11,13 @@ from numpy.typing import NDArray
 
 from everyid.device import cpu_threads
 from everyid.errors import InputError
-from everyid.media import read_image
 from everyid.output import Advance, Stop
 from everyid.protocols import Image
-from person.crops import Crops
+from person.crops import Crops, read_crop
 from person.embeddings import Embeddings
 
 __all__ = ["CropEncoder", "embed_crops"]
 
-_MIN_SIDE = 4
-"""Pixels below which a picture shows nobody."""
 _CHUNK = 8
 """Crops that a thread decodes in one go: so many that handing them over costs little."""
 
@@ -143,15 +139,11 @@ def _prepare(paths: Sequence[str], encoder: CropEncoder) -> list[NDArray[np.uint
     results: list[NDArray[np.uint8] | str] = []
     for path in paths:
         try:
-            image = read_image(Path(path))
+            crop = read_crop(path)
         except InputError as error:
             results.append(str(error))
-            continue
-        height, width = image.shape[:2]
-        if min(height, width) < _MIN_SIDE:
-            results.append(f"{path}: {width}x{height} px are too few to show a person")
         else:
-            results.append(encoder.prepare(image))
+            results.append(encoder.prepare(crop))
     return results
 
 

@@ -7,21 +7,30 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from everyid.output import counted, whole_file
-from everyid.settings import tame_matplotlib
+from everyid.output import counted
 from person.datasets.statistics import DatasetStatistics, Distribution, SplitStatistics
 from person.lettering import fitted
+from person.plots import (
+    BLUE,
+    GREEN,
+    MARGIN,
+    RED,
+    WIDTH,
+    add_key,
+    finish_axes,
+    name_plot,
+    save_figure,
+    say_instead,
+    titled_figure,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["draw_statistics"]
 
-_DPI = 100
-_WIDTH, _HEIGHT = 1500, 900
-_MARGIN = 30
-_TITLE = 15
-"""The size of its letters, pixels."""
+_HEIGHT = 900
+"""Of the picture with its title, pixels."""
 _BINS = 40
 _FEW = 12
 """Bins so wide that bars have room beside each other."""
@@ -30,8 +39,7 @@ _CAMERAS_NAMED = 16
 _NAME_WIDTH, _NAME_SIZE = 110, 12
 """Of the name of a camera, pixels."""
 
-_INK, _GREY, _PALE = "#24292f", "#8c959f", "#d8dee4"
-_COLOURS = {"train": "#2563eb", "query": "#d73027", "gallery": "#1a9850"}
+_COLOURS = {"train": BLUE, "query": RED, "gallery": GREEN}
 
 
 def draw_statistics(path: Path, statistics: DatasetStatistics, *, overwrite: bool = False) -> None:
@@ -46,25 +54,12 @@ def draw_statistics(path: Path, statistics: DatasetStatistics, *, overwrite: boo
         OutputExistsError: The file is there and ``overwrite`` is False.
         OutputError: It cannot be written.
     """
-    tame_matplotlib()
-    from matplotlib.figure import Figure
-
     splits = {name: part for name, part in statistics.splits.items() if name in _COLOURS}
-    figure = Figure(figsize=(_WIDTH / _DPI, _HEIGHT / _DPI), dpi=_DPI, facecolor="white")
-    figure.text(
-        _MARGIN / _WIDTH,
-        1 - 16 / _HEIGHT,
-        _title(statistics, splits),
-        fontsize=_TITLE * 72 / _DPI,
-        fontfamily="DejaVu Sans",
-        color=_INK,
-        va="top",
-        parse_math=False,
-    )
+    figure, _ = titled_figure(_title(statistics, splits), _HEIGHT, one_line=True)
     plots = figure.subplots(2, 2)
     figure.subplots_adjust(
-        left=76 / _WIDTH,
-        right=1 - _MARGIN / _WIDTH,
+        left=76 / WIDTH,
+        right=1 - MARGIN / WIDTH,
         bottom=92 / _HEIGHT,
         top=1 - 78 / _HEIGHT,
         wspace=0.14,
@@ -86,8 +81,7 @@ def draw_statistics(path: Path, statistics: DatasetStatistics, *, overwrite: boo
         ("Height", "pixels", "images"),
     )
     _draw_cameras(plots[1, 1], splits)
-    with whole_file(path, overwrite=overwrite) as part:
-        figure.savefig(part, format="png", dpi=_DPI, metadata={"Software": None})
+    save_figure(figure, path, overwrite=overwrite)
 
 
 def _title(statistics: DatasetStatistics, splits: Mapping[str, SplitStatistics]) -> str:
@@ -96,9 +90,7 @@ def _title(statistics: DatasetStatistics, splits: Mapping[str, SplitStatistics])
         f"{counted(part.identities, 'identity', 'identities')}, {counted(part.cameras, 'camera')}"
         for name, part in splits.items()
     )
-    title = f"{', '.join(statistics.sources)} · {amounts}"
-    # matplotlib sets letters up to 2 % wider than Pillow measures them
-    return fitted(title, round(0.98 * (_WIDTH - 2 * _MARGIN)), _TITLE)
+    return f"{', '.join(statistics.sources)} · {amounts}"
 
 
 def _draw_numbers(
@@ -113,9 +105,9 @@ def _draw_numbers(
     """
     known = {name: values for name, values in splits.items() if values is not None}
     title, x, y = words
-    plot.set_title(title, loc="left", fontsize=12, fontweight="bold", color=_INK)
+    name_plot(plot, title)
     if not known:
-        _say(plot, "not known")
+        say_instead(plot, "not known")
         return
     low = min(values.minimum for values in known.values())
     high = max(values.maximum for values in known.values())
@@ -139,13 +131,13 @@ def _draw_numbers(
 
 def _draw_cameras(plot: "Axes", splits: Mapping[str, SplitStatistics]) -> None:
     """Bars: the images of each camera, part by part beside each other."""
-    plot.set_title("Images per camera", loc="left", fontsize=12, fontweight="bold", color=_INK)
+    name_plot(plot, "Images per camera")
     totals: dict[str, int] = {}
     for part in splits.values():
         for camera, count in part.images_per_camera.items():
             totals[camera] = totals.get(camera, 0) + count
     if not totals:
-        _say(plot, "no camera is known")
+        say_instead(plot, "no camera is known")
         return
     cameras = sorted(totals, key=lambda camera: (-totals[camera], camera))
     places = np.arange(1, len(cameras) + 1, dtype=np.float64)
@@ -187,29 +179,6 @@ def _bars(
 
 
 def _finish(plot: "Axes", x: str, y: str) -> None:
-    plot.grid(axis="y", color=_PALE, linewidth=0.7)
-    plot.set_axisbelow(True)
     plot.set_ylim(0, 1.3 * plot.get_ylim()[1])  # room for the key
-    plot.tick_params(labelsize=9, colors=_INK, length=3)
-    for side, spine in plot.spines.items():
-        spine.set_visible(side in {"left", "bottom"})
-        spine.set_color(_GREY)
-    plot.set_xlabel(x, fontsize=10, color=_INK)
-    plot.set_ylabel(y, fontsize=10, color=_INK)
-    plot.legend(
-        loc="upper right",
-        fontsize=9,
-        labelcolor=_INK,
-        framealpha=0.92,
-        edgecolor=_PALE,
-        fancybox=False,
-    )
-
-
-def _say(plot: "Axes", text: str) -> None:
-    """Words in place of a plot."""
-    plot.set_xticks([])
-    plot.set_yticks([])
-    for spine in plot.spines.values():
-        spine.set_color(_PALE)
-    plot.text(0.5, 0.5, text, transform=plot.transAxes, ha="center", color=_INK, fontsize=10)
+    finish_axes(plot, x, y, grid="y")
+    add_key(plot, "upper right")

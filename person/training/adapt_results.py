@@ -1,8 +1,6 @@
 """What an adaptation leaves behind: figures before and after, a picture, and a model card."""
 
-import platform
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
@@ -11,11 +9,20 @@ from pydantic import Field, FiniteFloat
 from everyid.device import Device
 from everyid.models import Evaluation, Model
 from everyid.output import counted
-from person.checkpoint import read_tensors
 from person.config import AdaptConfig
 from person.curves import draw_similarities
 from person.encoder import Checkpoint
-from person.training.card import CardFigures, CardTeacher, DataSource, ModelCard, write_card
+from person.training.card import (
+    NO_PROOF,
+    OUT_OF_SCOPE,
+    CardFigures,
+    DataSource,
+    ModelCard,
+    card_teacher,
+    parameter_count,
+    versions,
+    write_card,
+)
 from person.training.recipe import Recipe
 from person.training.sightings import Sightings
 from person.verification import Verification
@@ -32,11 +39,7 @@ _LIMITS = (
     "It was adapted to one site; elsewhere it may be worse than what it began with.",
     "The network was chosen among those of several steps by the figures above, so they say a "
     "little too much; and tracks tell nothing of one person under two cameras.",
-    "A similarity alone is no proof that two pictures show one person.",
-)
-_OUT_OF_SCOPE = (
-    "Deciding anything about a person without a human who looks at the pictures.",
-    "Following people where the law or those people do not allow it.",
+    NO_PROOF,
 )
 
 
@@ -274,8 +277,6 @@ def _figures(found: Candidate) -> SeparationFigures:
 def _card(config: AdaptConfig, story: Story, model: Path) -> ModelCard:
     start, entry = story.start, story.start.entry
     adapted = story.kept is not story.before
-    tensors = read_tensors(model)
-    licence = entry.licence if entry else "not stated"
     return ModelCard(
         name=story.recipe.name,
         summary=f"An embedding of a picture of a person: {start.name}, adapted to one site."
@@ -284,28 +285,23 @@ def _card(config: AdaptConfig, story: Story, model: Path) -> ModelCard:
         "made it no better.",
         file=model.name,
         architecture=start.recognition.architecture,
-        parameters=sum(tensor.numel() for name, tensor in tensors.items() if "running" not in name),
+        parameters=parameter_count(model),
         input=start.input,
         embedding_width=story.embedding_width,
-        licence=licence,
+        licence=entry.licence if entry else "not stated",
         data=_sources(story),
         labels="none by hand: crops of one track are one person, tracks in view at once are two; "
         "the contrastive loss of `person adapt`",
-        teacher=CardTeacher(
-            name=start.name,
-            licence=licence,
-            trained_on=entry.trained_on if entry else "not known",
-        ),
+        teacher=card_teacher(start.name, entry),
         recipe=story.recipe,
         command=config.command_line(),
         seed=config.seed,
-        versions={name: version(name) for name in ("everyid", "torch")}
-        | {"python": platform.python_version()},
+        versions=versions(),
         machine=story.device.name,
         hours=story.elapsed_s / 3600,
         figures=_card_figures(story),
         limits=list(_LIMITS),
-        out_of_scope=list(_OUT_OF_SCOPE),
+        out_of_scope=list(OUT_OF_SCOPE),
     )
 
 

@@ -1,8 +1,10 @@
 """Model cards: what some weights are, what they came from, how good they are and are not."""
 
 import json
+import platform
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -10,18 +12,32 @@ from pydantic import Field, FiniteFloat, model_validator
 
 from everyid.models import Model
 from everyid.output import whole_file
-from everyid.weights_catalogue import InputSpec
+from everyid.weights_catalogue import InputSpec, WeightsEntry
+from person.checkpoint import read_tensors
 from person.encoder import describe_input
 from person.training.recipe import Recipe, recipe_fields
 
 __all__ = [
+    "NO_PROOF",
+    "OUT_OF_SCOPE",
     "CardFigures",
     "CardTeacher",
     "DataSource",
     "ModelCard",
     "RobustnessCurve",
+    "card_teacher",
+    "parameter_count",
+    "versions",
     "write_card",
 ]
+
+NO_PROOF = "A similarity alone is no proof that two pictures show one person."
+"""A limit of every network."""
+OUT_OF_SCOPE = (
+    "Deciding anything about a person without a human who looks at the pictures.",
+    "Following people where the law or those people do not allow it.",
+)
+"""What no network is to be used for."""
 
 Share = Annotated[FiniteFloat, Field(ge=0, le=1)]
 Text = Annotated[str, Field(min_length=1)]
@@ -107,6 +123,41 @@ class ModelCard(Model):
     robustness: list[RobustnessCurve] = Field(default_factory=list)
     limits: list[Text] = Field(min_length=1)
     out_of_scope: list[Text] = Field(min_length=1, description="what it is not to be used for")
+
+
+def card_teacher(name: str, entry: WeightsEntry | None) -> CardTeacher:
+    """What a card says of a network that was learnt from.
+
+    Args:
+        name: What it is called.
+        entry: What the catalogue says of it; None: nothing.
+    """
+    return CardTeacher(
+        name=name,
+        licence=entry.licence if entry else "not known",
+        trained_on=entry.trained_on if entry else "not known",
+    )
+
+
+def parameter_count(path: Path) -> int:
+    """How many parameters an embedding needs: all numbers but running statistics.
+
+    Args:
+        path: The weights file.
+
+    Raises:
+        InputError: It cannot be read.
+        WeightsError: It is damaged, or no file of weights.
+    """
+    tensors = read_tensors(path)
+    return sum(tensor.numel() for name, tensor in tensors.items() if "running" not in name)
+
+
+def versions() -> dict[str, str]:
+    """Name -> version, of what a network was trained with."""
+    return {name: version(name) for name in ("everyid", "torch")} | {
+        "python": platform.python_version()
+    }
 
 
 def write_card(path: Path, card: ModelCard, *, overwrite: bool) -> None:

@@ -12,8 +12,17 @@ import numpy as np
 
 from everyid.errors import ConfigError, InputError
 from everyid.output import readable, refuse_existing, whole_file, writing
-from everyid.settings import tame_matplotlib
 from person.lettering import drawable
+from person.plots import (
+    COLOURS,
+    INK,
+    add_key,
+    blank_figure,
+    finish_axes,
+    name_plot,
+    save_figure,
+    say_instead,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,12 +39,11 @@ _LARGEST_WHOLE = 2**53
 """Whole numbers below this are written with all their digits; floats have no larger ones."""
 _EVENT_FILES = "events.out.tfevents.*"
 
-_DPI, _WIDTH, _HEIGHT = 100, 1500, 486
+_HEIGHT = 486
+"""Of the picture, pixels."""
 _FEW = 60
 """With no more steps than this each has its dot; alone between two that are not finite, a step
 would not be seen otherwise."""
-_INK, _GREY, _PALE = "#24292f", "#8c959f", "#d8dee4"
-_COLOURS = ("#2563eb", "#d73027", "#1a9850", "#9333ea", "#ea8a00", "#0891b2", "#be185d")
 
 
 class History:
@@ -225,10 +233,7 @@ def draw_history(path: Path, rows: Sequence[Row]) -> None:
     Raises:
         OutputError: It cannot be written.
     """
-    tame_matplotlib()
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(_WIDTH / _DPI, _HEIGHT / _DPI), dpi=_DPI, facecolor="white")
+    figure = blank_figure(_HEIGHT)
     plots = figure.subplots(1, 3)
     figure.subplots_adjust(left=0.05, right=0.98, bottom=0.12, top=0.91, wspace=0.2)
     names = list(dict.fromkeys(name for row in rows for name in row))
@@ -237,21 +242,20 @@ def draw_history(path: Path, rows: Sequence[Row]) -> None:
     _draw_measures(plots[2], rows, [name for name in names if name.startswith((_RANK_1, _MAP))])
     titles = ("Loss", "Learning rate", "Validation")
     for plot, title in zip(plots, titles, strict=True):
-        plot.set_title(title, loc="left", fontsize=12, fontweight="bold", color=_INK)
-    with whole_file(path, overwrite=True) as part:
-        figure.savefig(part, format="png", dpi=_DPI, metadata={"Software": None})
+        name_plot(plot, title)
+    save_figure(figure, path, overwrite=True)
 
 
 def _draw_losses(plot: "Axes", rows: Sequence[Row], names: list[str]) -> None:
     for number, name in enumerate(name for name in names if name != "loss"):
         _draw_series(plot, rows, name, label=name.partition("/")[2], colour=_colour(number))
     if "loss" in names:
-        _draw_series(plot, rows, "loss", label="all", colour=_INK)
+        _draw_series(plot, rows, "loss", label="all", colour=INK)
     _finish(plot, "", key="upper right", missing="no loss yet")
 
 
 def _draw_learning_rate(plot: "Axes", rows: Sequence[Row]) -> None:
-    _draw_series(plot, rows, "learning_rate", label="now", colour=_COLOURS[0])
+    _draw_series(plot, rows, "learning_rate", label="now", colour=COLOURS[0])
     _finish(plot, "", key="upper right", missing="no learning rate yet")
 
 
@@ -292,27 +296,16 @@ def _draw_series(plot: "Axes", rows: Sequence[Row], name: str, *, label: str, co
 
 
 def _colour(number: int) -> str:
-    return _COLOURS[number % len(_COLOURS)]
+    return COLOURS[number % len(COLOURS)]
 
 
 def _finish(
     plot: "Axes", y: str, *, key: Literal["upper right", "lower right"], missing: str
 ) -> None:
     """Axes and key, or words in place of a plot without lines."""
-    for side, spine in plot.spines.items():
-        spine.set_visible(side in {"left", "bottom"} or not plot.lines)
-        spine.set_color(_GREY if plot.lines else _PALE)
     if not plot.lines:
-        plot.set_xticks([])
-        plot.set_yticks([])
-        plot.text(0.5, 0.5, missing, transform=plot.transAxes, ha="center", color=_INK)
+        say_instead(plot, missing)
         return
     plot.locator_params(axis="x", integer=True)
-    plot.grid(color=_PALE, linewidth=0.7)
-    plot.set_axisbelow(True)
-    plot.tick_params(labelsize=9, colors=_INK, length=3)
-    plot.set_xlabel("step", fontsize=10, color=_INK)
-    plot.set_ylabel(y, fontsize=10, color=_INK)
-    legend = plot.legend(loc=key, fontsize=9, labelcolor=_INK, framealpha=0.92, edgecolor=_PALE)
-    for text in legend.get_texts():
-        text.set_parse_math(False)
+    finish_axes(plot, "step", y)
+    add_key(plot, key)

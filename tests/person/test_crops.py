@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from everyid.errors import ConfigError, InputError, ShapeError
-from person.crops import LABELS, Crops, find_crops
-from tests.person.people import id_folders, market
+from person.crops import LABELS, Crops, find_crops, read_crop
+from tests.person.people import figure, id_folders, market, save
 
 
 @pytest.fixture(autouse=True)
@@ -277,3 +277,26 @@ def test_columns_must_align():
 
 def test_labels_are_the_columns_of_files():
     assert list(LABELS) == ["identity", "camera", "video", "track", "frame", "timestamp"]
+
+
+def test_a_crop_is_read_when_it_may_show_somebody():
+    picture = figure(1)
+    save(Path("a.png"), picture)
+    save(Path("least.png"), picture[:4, :4])
+    assert np.array_equal(read_crop("a.png"), picture)
+    assert read_crop("least.png").shape == (4, 4, 3)
+
+
+@pytest.mark.parametrize(("height", "width"), [(3, 40), (40, 3), (1, 1)])
+def test_a_crop_that_shows_nobody_is_refused(height, width):
+    save(Path("tiny.png"), np.zeros((height, width, 3), np.uint8))
+    with pytest.raises(InputError) as caught:
+        read_crop("tiny.png")
+    assert str(caught.value) == f"tiny.png: {width}x{height} px are too few to show a person"
+
+
+def test_a_crop_that_cannot_be_read_is_told():
+    touch("empty.jpg")
+    for name in ("empty.jpg", "missing.jpg"):
+        with pytest.raises(InputError, match=re.escape(name)):
+            read_crop(name)

@@ -3,18 +3,23 @@
 import json
 
 import pytest
+import torch
 import yaml
 from pydantic import ValidationError
+from safetensors.torch import save_file
 
-from everyid.errors import OutputExistsError
+from everyid.errors import InputError, OutputExistsError
 from everyid.settings import PROJECT_FOLDER
-from everyid.weights_catalogue import InputSpec
+from everyid.weights_catalogue import InputSpec, find
 from person.training.card import (
     CardFigures,
     CardTeacher,
     DataSource,
     ModelCard,
     RobustnessCurve,
+    card_teacher,
+    parameter_count,
+    versions,
     write_card,
 )
 from person.training.recipe import Optimisation, Recipe, recipe_fields
@@ -171,6 +176,28 @@ def test_data_limits_and_misuse_cannot_be_left_out(field):
 def test_shares_are_no_percentages():
     with pytest.raises(ValidationError, match=r"less than or equal to 1"):
         CardFigures(data="d", protocol="p", metrics={"mAP": 71.2})
+
+
+def test_a_teacher_of_the_catalogue_and_another():
+    entry = find("person-reidentification-retail-0277")
+    assert card_teacher("zoo", entry).licence == "Apache-2.0"
+    assert card_teacher("zoo", entry).trained_on == entry.trained_on
+    other = CardTeacher(name="mine", licence="not known", trained_on="not known")
+    assert card_teacher("mine", None) == other
+
+
+def test_running_statistics_are_no_parameters(tmp_path):
+    path = tmp_path / "a.safetensors"
+    save_file({"w": torch.ones(2, 3), "bn.running_mean": torch.ones(5)}, path)
+    assert parameter_count(path) == 6
+    with pytest.raises(InputError, match=r"b\.safetensors"):
+        parameter_count(tmp_path / "b.safetensors")
+
+
+def test_versions_name_what_was_trained_with():
+    found = versions()
+    assert list(found) == ["everyid", "torch", "python"]
+    assert all(found.values())
 
 
 if __name__ == "__main__":
