@@ -27,6 +27,7 @@ __all__ = [
     "tame_mesa",
     "tame_openvino",
     "tame_ultralytics",
+    "tame_xet",
 ]
 
 PROJECT_FOLDER = Path(__file__).resolve().parents[1]
@@ -141,6 +142,14 @@ def tame_ultralytics() -> None:
     os.environ.setdefault("YOLO_AUTOINSTALL", "false")
     os.environ.setdefault("YOLO_OFFLINE", "true")
     os.environ.setdefault("YOLO_VERBOSE", "false")
+
+
+def tame_xet() -> None:
+    """Keeps hf-xet, which brings large files from the hub, from reporting its transfers.
+
+    To be called before its first transfer; what the user has set stays.
+    """
+    os.environ.setdefault("HF_XET_TELEMETRY_ENABLED", "false")
 
 
 def _give_folder(variable: str, name: str) -> None:

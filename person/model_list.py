@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from everyid.hub_store import HubRecord, records
 from everyid.models import Model
 from everyid.weights import WeightsEntry, entries, is_cached
 from person.backbones import ARCHITECTURES, architecture
@@ -27,6 +28,7 @@ class NetworkListing(Model):
     """What ``person models --json`` prints."""
 
     networks: list[ListedNetwork]
+    downloaded: list[HubRecord] = Field(default=[], description="from a model hub")
     layouts: list[Layout]
 
 
@@ -42,6 +44,7 @@ def listing() -> NetworkListing:
             for entry in entries()
             if entry.task == "reid"
         ],
+        downloaded=records("person"),
         layouts=[
             Layout(architecture=name, layout=architecture(name).layout) for name in ARCHITECTURES
         ],
@@ -64,6 +67,9 @@ def listing_text(found: NetworkListing) -> str:
             lines.append(f"    {figure.source}")
         if entry.card is not None:
             lines.append(f"  card: {entry.card}")
+    for record in found.downloaded:
+        lines.append(f"{record.names[0]}  (downloaded on {record.downloaded_at:%Y-%m-%d})")
+        lines.append(f"  {record.names[-1]}, commit {record.commit}")
     lines.append("")
     lines.append("checkpoints recognised by their keys and shapes (--model FILE):")
     lines += [f"  {layout.architecture:12} {layout.layout}" for layout in found.layouts]
