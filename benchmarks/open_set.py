@@ -33,7 +33,12 @@ from everyid.errors import EveryIDError, InputError
 from everyid.output import report
 from person.embeddings import Embeddings
 from person.encoder import NetworkEncoder, build_encoder
-from person.gallery.calibration import Calibration, read_calibration, shipped_calibration
+from person.gallery.calibration import (
+    Calibration,
+    independent_vectors,
+    read_calibration,
+    shipped_calibration,
+)
 from person.gallery.pairs import pairs_of_labels
 
 __all__ = ["Asked", "Held", "OpenSet", "held_back", "main", "measure", "of_clip", "of_people"]
@@ -168,7 +173,7 @@ def measure(
         fill: float32 (F, D), enrolled where ``data`` has too few, or None.
     """
     best: list[tuple[Floats, Floats, NDArray[np.bool_]]] = []
-    size = 0
+    size = chances = 0
     for draw in range(_DRAWS):
         rng = np.random.default_rng([draw, vectors])
         enrolled, asked, known = _drawn(data, vectors, rng)
@@ -182,9 +187,11 @@ def measure(
         highest = scores.max(axis=1)
         best.append((highest[~known], highest[known], right[known]))
         size = len(gallery)
+        each = np.unique(whose[whose >= 0], return_counts=True)[1]
+        chances = independent_vectors(np.append(each, np.ones(int((whose < 0).sum()), np.int64)))
     found = []
     for wanted in WANTED:
-        threshold = calibration.threshold(wanted, vectors=size)
+        threshold = calibration.threshold(wanted, vectors=chances)
         wrong = [float(np.mean(strangers >= threshold)) for strangers, _, _ in best]
         named = [float(np.mean(right & (score >= threshold))) for _, score, right in best]
         found.append(
@@ -193,7 +200,7 @@ def measure(
                 vectors=size,
                 wanted=wanted,
                 threshold=threshold,
-                measured=calibration.is_measured(wanted, vectors=size),
+                measured=calibration.is_measured(wanted, vectors=chances),
                 false_accepts=float(np.mean(wrong)),
                 false_accepts_high=max(wrong),
                 identified=float(np.mean(named)),

@@ -1,10 +1,9 @@
 """Which similarity means "the same person": thresholds for a wanted rate of false accepts.
 
 A gallery is asked about somebody who is not in it, once, with one picture: at most the wanted share
-of such questions may be answered with a name. Each of the N enrolled vectors is a chance to go
-wrong, so a pair may be accepted wrongly at the rate 1 - (1 - f)^(1/N) only. That holds exactly for
-N people with one vector each; several vectors of one person resemble each other, and the true rate
-is then lower.
+of such questions may be answered with a name. Each of N vectors of different people is a chance to
+go wrong, so a pair may be accepted wrongly at the rate 1 - (1 - f)^(1/N) only. Several vectors of
+one person resemble each other and are fewer chances; :func:`independent_vectors` says how many.
 """
 
 from pathlib import Path
@@ -20,7 +19,13 @@ from everyid.output import readable
 from person.gallery.tail import Tail, fit_tail
 from person.verification import FALSE_POSITIVE_RATES, Verification, verify_pairs
 
-__all__ = ["Calibration", "calibrate", "read_calibration", "shipped_calibration"]
+__all__ = [
+    "Calibration",
+    "calibrate",
+    "independent_vectors",
+    "read_calibration",
+    "shipped_calibration",
+]
 
 _WEIGHTS = Path(__file__).parents[1] / "weights"
 _FEWEST = 20
@@ -29,6 +34,8 @@ _MOST_POINTS = 200
 _RATE_STEPS, _SHARE_STEPS = 110, 80
 _BEYOND = 1e-3
 """By how much rounding may take a cosine past 1."""
+_OWN_VIEWS = 0.6
+"""r vectors of one person are as many chances to go wrong as r to this power of several people."""
 _BINS = 2001
 """Of similarities, for the curve of the probability."""
 _STEPS = 100
@@ -72,7 +79,8 @@ class Calibration(Model):
         Args:
             false_accept_rate: The share of questions about strangers that may be answered with a
                 name, above 0 and below 1.
-            vectors: Enrolled vectors that a question is compared with, at least 1.
+            vectors: Enrolled vectors of different people that a question is compared with, at
+                least 1; see :func:`independent_vectors`.
 
         Raises:
             ConfigError: Either is out of range.
@@ -118,6 +126,22 @@ class Calibration(Model):
         logit = self.slope * np.asarray(similarity, np.float64) + self.intercept
         low, high = 1 / (self.people + 2), 1 - 1 / (self.people_pairs + 2)
         return np.clip(_logistic(logit), low, high)
+
+
+def independent_vectors(vectors_of_each: NDArray[np.int64]) -> int:
+    """How many vectors of different people let as many strangers in, at least 1.
+
+    A stranger is compared with r vectors of a person, which resemble each other. Measured on two
+    synthetic sets (200 and 240 people, 12 to 100 of them enrolled with 2, 4 and 8 vectors each,
+    rates of 1, 5 and 10 %) they count as r^0.43 to r^0.83, most often r^0.5; r^0.6 is taken.
+
+    >>> independent_vectors(np.array([1, 1, 8]))
+    6
+
+    Args:
+        vectors_of_each: int64 (I,), how many each person has, at least 1.
+    """
+    return max(1, int(np.ceil(np.sum(np.asarray(vectors_of_each, np.float64) ** _OWN_VIEWS))))
 
 
 def calibrate(

@@ -38,7 +38,7 @@ def draw_roc(
     Args:
         path: The file, ``.png``.
         calibration: What is drawn.
-        vectors: The size of the gallery that the marks are for, at least 1.
+        vectors: Independent vectors of the gallery that the marks are for, at least 1.
         overwrite: Replace an existing file.
 
     Raises:
@@ -109,7 +109,7 @@ def _draw_rates(plot: "Axes", calibration: Calibration, vectors: int) -> None:
             markersize=7,
             markeredgecolor="white",
             zorder=3,
-            label=f"{100 * wanted:g} % of strangers among {vectors:,}:  from {threshold:.3f}",
+            label=f"{100 * wanted:g} % against {vectors:,} unlike vectors: from {threshold:.3f}",
         )
     _finish(plot, "different pairs accepted", "same pairs accepted, %")
 

@@ -12,6 +12,7 @@ from person.gallery import calibration as module
 from person.gallery.calibration import (
     Calibration,
     calibrate,
+    independent_vectors,
     read_calibration,
     shipped_calibration,
 )
@@ -44,6 +45,13 @@ def test_a_wanted_rate_is_a_rate_of_pairs_for_each_vector(learnt):
     assert accepted_once(share, 2) == pytest.approx(0.5, rel=0.05)
     assert np.mean(different(200_000, seed=9) >= many) <= 0.0125
     assert np.mean(different() >= many) == pytest.approx(0.01, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("each", "count"), [([], 1), ([1], 1), ([1] * 50, 50), ([4], 3), ([10, 10], 8)]
+)
+def test_vectors_of_one_person_count_less(each, count):
+    assert independent_vectors(np.array(each, np.int64)) == count
 
 
 @pytest.mark.parametrize("vectors", [1, 10, 100])

@@ -42,7 +42,7 @@ def test_thresholds_are_in_the_picture(tmp_path, monkeypatch):
     said = " | ".join(words)
     for percent, rate in (("10", 0.1), ("1", 0.01), ("0.1", 0.001)):
         threshold = USUAL.threshold(rate, vectors=50)
-        assert f"{percent} % of strangers among 50:  from {threshold:.3f}" in said
+        assert f"{percent} % against 50 unlike vectors: from {threshold:.3f}" in said
     assert "300 pairs of the same and 900 of different people" in said
 
 
