@@ -4,8 +4,12 @@ import sys
 from importlib import import_module
 
 DOMAINS = {
+    "gallery": "gallery_domain",
+    "int8": "int8",
     "object": "object_domain",
+    "open-set": "open_set",
     "person": "person_domain",
+    "rerank": "rerank_domain",
     "robustness": "robustness",
     "synthetic": "synthetic_domain",
     "train": "training_domain",

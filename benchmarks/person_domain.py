@@ -104,13 +104,13 @@ def _run_case(options: argparse.Namespace) -> None:
         sys.path.insert(0, str(options.cython))
     with make(options) as sides:
         if options.side:
-            sys.stdout.write(f"{_growth(lambda: sides.run(options.side))}\n")
+            sys.stdout.write(f"{growth(lambda: sides.run(options.side))}\n")
             return
         documents = [ratio.__dict__ for ratio in sides.compare(options.rounds)]
     sys.stdout.write(json.dumps(documents) + "\n")
 
 
-def _growth(work: Callable[[], object]) -> float:
+def growth(work: Callable[[], object]) -> float:
     """Megabytes by which this process grew at most while it worked, looked at every 2 ms."""
     process, done, seen = psutil.Process(), threading.Event(), [0]
     if sys.platform == "linux":  # what was freed before goes back, or its reuse would not show

@@ -351,6 +351,7 @@ class MatchRun(Model):
     queries: int = Field(ge=0)
     gallery: int = Field(ge=1)
     top_k: int = Field(ge=1, description="ranks given: not more than the gallery has")
+    reranking: str = Field(default="none", description="what was done to the ranking")
     model: EncoderSummary
     elapsed_s: FiniteFloat = Field(ge=0, description="seconds of matching alone")
     outputs: dict[str, Path] = Field(default_factory=dict)
@@ -373,6 +374,7 @@ class TopRankRun(Model):
     queries: int = Field(ge=0)
     gallery: int = Field(ge=0)
     top_k: int = Field(ge=1)
+    reranking: str = Field(default="none", description="what was done to the ranking")
     evaluation: Evaluation | None = None
     no_figures: str | None = Field(default=None, description="why there is no evaluation")
     matches: list[QueryMatches] = Field(default_factory=list)

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from everyid.device import choose
 from everyid.errors import InputError
@@ -23,9 +22,9 @@ from person.config import EmbedConfig, EvaluateConfig, MatchConfig
 from person.curves import draw_curves
 from person.embeddings import Embeddings, read_embeddings, same_space, write_embeddings
 from person.evaluation import evaluate, fitting_protocol, summary_line
-from person.match import top_k
 from person.matches import Matches, refuse_tables, write_tables
 from person.protocol import protocol
+from person.refinement import Ranked, Refinement
 from person.session import Session, default_source, sides_of
 
 __all__ = ["run_embed", "run_evaluate", "run_match"]
@@ -83,13 +82,10 @@ def run_match(config: MatchConfig) -> MatchRun:
         EveryIDError: A file, the device or the output cannot be used, or the models differ.
     """
     query = read_embeddings(config.query)
-    own: NDArray[np.int64] | None
-    if config.gallery.resolve() == config.query.resolve():
-        gallery, own = query, np.arange(len(query), dtype=np.int64)
-    else:
-        gallery, own = read_embeddings(config.gallery), None
+    alone = config.gallery.resolve() == config.query.resolve()
+    gallery = query if alone else read_embeddings(config.gallery)
     same_space(query, gallery)
-    if own is not None and len(gallery) < 2:
+    if alone and len(gallery) < 2:
         raise InputError(
             f"{config.gallery}: nothing to compare the one picture with",
             hint="expected more rows than the query's own in the gallery",
@@ -97,14 +93,9 @@ def run_match(config: MatchConfig) -> MatchRun:
     device = choose(config.device)
     with result_folder(config.output, "person", "match") as folder:
         refuse_tables(folder, config.save, overwrite=config.overwrite)
+        how = Refinement(config.expand_query, config.rerank, device)
         started = time.perf_counter()
-        top = top_k(
-            query.vectors,
-            gallery.vectors,
-            k=config.top_k,
-            device=device,
-            exclude=own,
-        )
+        top = Ranked(how, query.vectors, None if alone else gallery.vectors).top_k(config.top_k)
         elapsed = time.perf_counter() - started
         ranks = top.indices.shape[1]
         _say_fewer(config.top_k, ranks)
@@ -114,6 +105,7 @@ def run_match(config: MatchConfig) -> MatchRun:
             queries=len(query.crops),
             gallery=len(gallery.crops),
             top_k=ranks,
+            reranking=how.summary,
             model=query.summary(),
             elapsed_s=elapsed,
             outputs=write_tables(matches, folder, config.save, overwrite=config.overwrite),
@@ -154,6 +146,7 @@ def run_evaluate(config: EvaluateConfig) -> EvaluationRun:
             notice("interrupted before all crops were embedded: nothing is measured")
             raise KeyboardInterrupt
         rules = fitting_protocol(config.protocol, query.crops, (gallery or query).crops)
+        how = Refinement(config.expand_query, config.rerank, session.device, stop)
         found = evaluate(
             query,
             gallery,
@@ -161,7 +154,7 @@ def run_evaluate(config: EvaluateConfig) -> EvaluationRun:
             data=sides.name,
             repeats=config.bootstrap,
             seed=config.seed,
-            device=session.device,
+            ranked=how.rank(query, gallery),
         )
         run = EvaluationRun(
             output=folder,

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from everyid.device import Device
 from everyid.errors import InputError
 from everyid.models import Evaluation, Interval, VerificationSummary
 from person.crops import Crops, own_rows
 from person.embeddings import Embeddings, pool_tracklets
 from person.intervals import bootstrap
-from person.metrics import Ranking, Truth, evaluate_ranking
+from person.metrics import Ranking, Truth
 from person.protocol import Labels, Protocol, label, protocol
+from person.refinement import Ranked, Refinement
 from person.verification import FALSE_POSITIVE_RATES, Samples, Verification, verify
 
 __all__ = ["Evaluated", "evaluate", "fitting_protocol", "summary_line"]
@@ -62,7 +62,7 @@ def evaluate(
     data: str,
     repeats: int = 0,
     seed: int = 0,
-    device: Device | None = None,
+    ranked: Ranked | None = None,
 ) -> Evaluated:
     """The figures of queries in a gallery, or of a set in itself.
 
@@ -74,45 +74,39 @@ def evaluate(
         data: What it is, for the protocol line.
         repeats: Bootstrap draws for the intervals; 0: none.
         seed: Of the draws.
-        device: Where scores are computed; None: the CPU.
+        ranked: The ranking of these queries in this gallery; None: by similarity alone, on the CPU.
+            Pairs are verified by the similarity of their own vectors in any case.
 
     Raises:
         InputError: Nothing can be measured: no labels, no cameras, or no query with a match.
     """
+    how = Refinement() if ranked is None else ranked.how
     if rules.tracklets:
         query = pool_tracklets(query)
         gallery = None if gallery is None else pool_tracklets(gallery)
+    if rules.tracklets or ranked is None:
+        ranked = how.rank(query, gallery)
     rows = query if gallery is None else gallery
     labels = label(query.crops, rows.crops, rules)
-    own: NDArray[np.int64] | None
-    if gallery is None:
-        own = np.searchsorted(labels.gallery_rows, labels.query_rows).astype(np.int64)
-    else:
-        own = own_rows(
-            query.crops.select(labels.query_rows), gallery.crops.select(labels.gallery_rows)
-        )
     left, right = query.vectors[labels.query_rows], rows.vectors[labels.gallery_rows]
-    truth = Truth(
-        labels.query_ids,
-        labels.gallery_ids,
-        labels.query_cameras,
-        labels.gallery_cameras,
-        own,
-        rules.single_shot_repeats,
-        seed,
+    truth = _truth(query.crops, None if gallery is None else gallery.crops, labels, rules, seed)
+    ranking = ranked.measure(
+        labels.query_rows, labels.gallery_rows, truth=truth, max_rank=_MOST_RANKS
     )
-    ranking = evaluate_ranking(left, right, truth=truth, max_rank=_MOST_RANKS, device=device)
     verification = verify(
         Samples(left, labels.query_ids, labels.query_cameras),
         Samples(right, labels.gallery_ids, labels.gallery_cameras),
-        exclude=own,
+        exclude=truth.own_rows,
     )
     model = query.summary()
     evaluation = Evaluation(
-        protocol_line=_protocol_line(ranking, labels, rules, data=data, model=model.name),
+        protocol_line=_protocol_line(
+            ranking, labels, rules, data=data, ending=f"{_reranking(how)}; model {model.name}"
+        ),
         protocol=rules.name,
         data=data,
         model=model,
+        reranking=how.summary,
         queries=len(ranking.rows),
         queries_without_match=ranking.skipped,
         gallery=len(labels.gallery_rows),
@@ -128,8 +122,27 @@ def evaluate(
     return Evaluated(evaluation, verification)
 
 
+def _truth(
+    query: Crops, gallery: Crops | None, labels: Labels, rules: Protocol, seed: int
+) -> Truth:
+    own: NDArray[np.int64] | None
+    if gallery is None:
+        own = np.searchsorted(labels.gallery_rows, labels.query_rows).astype(np.int64)
+    else:
+        own = own_rows(query.select(labels.query_rows), gallery.select(labels.gallery_rows))
+    return Truth(
+        labels.query_ids,
+        labels.gallery_ids,
+        labels.query_cameras,
+        labels.gallery_cameras,
+        own,
+        rules.single_shot_repeats,
+        seed,
+    )
+
+
 def _protocol_line(
-    ranking: Ranking, labels: Labels, rules: Protocol, *, data: str, model: str
+    ranking: Ranking, labels: Labels, rules: Protocol, *, data: str, ending: str
 ) -> str:
     asked = f"{len(ranking.rows):,} {'query' if len(ranking.rows) == 1 else 'queries'}"
     skipped = f", {ranking.skipped:,} more without a match" if ranking.skipped else ""
@@ -137,8 +150,12 @@ def _protocol_line(
     lost = f"; {labels.unlabelled:,} unlabelled left out" if labels.unlabelled else ""
     return (
         f"{data}: {rules.name} protocol ({rules.summary}); {asked}{skipped}, "
-        f"gallery {len(labels.gallery_rows):,}{junk}{lost}; no re-ranking; model {model}"
+        f"gallery {len(labels.gallery_rows):,}{junk}{lost}; {ending}"
     )
+
+
+def _reranking(how: Refinement) -> str:
+    return "no re-ranking" if how.summary == "none" else how.summary
 
 
 def _intervals(ranking: Ranking, repeats: int, seed: int) -> dict[str, Interval]:

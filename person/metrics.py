@@ -21,7 +21,7 @@ from everyid.device import Device
 from everyid.errors import InputError, ShapeError
 from person.match import check_vectors
 
-__all__ = ["Ranking", "evaluate_ranking", "evaluate_scores"]
+__all__ = ["Ranking", "evaluate_blocks", "evaluate_ranking", "evaluate_scores"]
 
 Scores = NDArray[np.float32]
 ScoreBlock = Callable[[NDArray[np.int64]], Scores]
@@ -111,7 +111,7 @@ def evaluate_ranking(
         def block(rows: NDArray[np.int64]) -> Scores:
             return (left[torch.from_numpy(rows).to(left.device)] @ right.T).cpu().numpy()
 
-    return _evaluate(block, (len(query), len(gallery)), truth, max_rank)
+    return evaluate_blocks(block, (len(query), len(gallery)), truth, max_rank)
 
 
 def evaluate_scores(scores: Scores, *, truth: "Truth", max_rank: int = 50) -> Ranking:
@@ -130,7 +130,7 @@ def evaluate_scores(scores: Scores, *, truth: "Truth", max_rank: int = 50) -> Ra
         raise ShapeError(
             f"scores: expected numbers, float32 (Q, G), got {scores.dtype} {scores.shape}"
         )
-    return _evaluate(lambda rows: scores[rows], scores.shape, truth, max_rank)
+    return evaluate_blocks(lambda rows: scores[rows], scores.shape, truth, max_rank)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -250,7 +250,21 @@ class _Index:
         return row, column, counts
 
 
-def _evaluate(block: ScoreBlock, shape: tuple[int, int], truth: Truth, max_rank: int) -> Ranking:
+def evaluate_blocks(
+    block: ScoreBlock, shape: tuple[int, int], truth: Truth, max_rank: int = 50
+) -> Ranking:
+    """CMC, AP and INP of each query by scores that are computed when they are needed.
+
+    Args:
+        block: Gives the scores (q, G) of some queries, numbers, higher is nearer.
+        shape: Q and G.
+        truth: Which gallery rows match a query, and which do not count.
+        max_rank: K, the length of the CMC.
+
+    Raises:
+        InputError: No query has a match.
+        ShapeError: There are not labels for each query and gallery row.
+    """
     queries, gallery = shape
     if (len(truth.query_ids), len(truth.gallery_ids)) != shape:
         raise ShapeError(

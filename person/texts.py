@@ -50,13 +50,19 @@ def _ranked_lines(found: QueryMatches) -> list[str]:
     return lines
 
 
+def _ranking_line(run: MatchRun | TopRankRun) -> str:
+    """What was ranked, and what was done to the ranking."""
+    done = "" if run.reranking == "none" else f"; {run.reranking}"
+    return (
+        f"{counted(run.queries, 'query', 'queries')}, gallery of {run.gallery:,}, "
+        f"the best {run.top_k} of each{done}"
+    )
+
+
 def top_rank_text(run: TopRankRun) -> str:
     """The figures or why there are none, and the matches of a single query."""
     lines = [line for found in run.matches for line in (found.query, *_ranked_lines(found))]
-    lines.append(
-        f"{counted(run.queries, 'query', 'queries')}, gallery of {run.gallery:,}, "
-        f"the best {run.top_k} of each"
-    )
+    lines.append(_ranking_line(run))
     if run.evaluation is not None:
         lines += _evaluation_lines(run.evaluation)
     elif run.no_figures:
@@ -68,8 +74,5 @@ def top_rank_text(run: TopRankRun) -> str:
 
 def match_text(run: MatchRun) -> str:
     """How much was compared, how fast, and where the tables are."""
-    head = (
-        f"{counted(run.queries, 'query', 'queries')}, gallery of {run.gallery:,}, "
-        f"the best {run.top_k} of each in {run.elapsed_s:.2f} s"
-    )
+    head = f"{_ranking_line(run)} in {run.elapsed_s:.2f} s"
     return "\n".join([head, *(str(path) for path in run.outputs.values())])

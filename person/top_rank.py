@@ -10,13 +10,12 @@ from everyid.errors import InputError
 from everyid.models import Evaluation, TopRankRun
 from everyid.output import Stop, notice, progress, refuse_existing, result_folder, stoppable
 from person.config import TopRankConfig
-from person.crops import own_rows
 from person.embeddings import Embeddings
 from person.evaluation import evaluate, fitting_protocol
-from person.match import top_k
 from person.matches import Matches, refuse_tables, write_tables
 from person.pictures import write_folders, write_sheets
 from person.protocol import PROTOCOLS, protocol
+from person.refinement import Ranked, Refinement
 from person.session import Session, Sides, sides_of
 
 __all__ = ["run_top_rank"]
@@ -52,18 +51,15 @@ def run_top_rank(config: TopRankConfig, *, list_all: bool = False) -> TopRankRun
             notice("interrupted before all crops were embedded: nothing is ranked")
             raise KeyboardInterrupt
         others = query if gallery is None else gallery
-        own = None if gallery is None else own_rows(query.crops, gallery.crops)
-        if gallery is None:
-            own = np.arange(len(query), dtype=np.int64)
-        if own is not None and len(others) < 2:
+        how = Refinement(config.expand_query, config.rerank, session.device, stop)
+        ranked = how.rank(query, gallery)
+        if ranked.own is not None and len(others) < 2:
             raise InputError(
                 f"{sides.name}: nothing to compare the one picture with",
                 hint="name a folder with more pictures, or --query and --gallery",
             )
-        top = top_k(
-            query.vectors, others.vectors, k=config.top_k, device=session.device, exclude=own
-        )
-        evaluation, reason = _figures(config, sides, query, gallery, session)
+        top = ranked.top_k(config.top_k)
+        evaluation, reason = _figures(config, sides, query, gallery, ranked)
         rules = PROTOCOLS[evaluation.protocol] if evaluation else None
         matches = Matches.of(query.crops, others.crops, top, rules=rules)
         model = session.summary(query)
@@ -76,6 +72,7 @@ def run_top_rank(config: TopRankConfig, *, list_all: bool = False) -> TopRankRun
             queries=len(query.crops),
             gallery=len(others.crops),
             top_k=top.indices.shape[1],
+            reranking=how.summary,
             evaluation=evaluation,
             no_figures=reason,
             matches=[matches.document(row) for row in range(len(matches))] if listed else [],
@@ -90,7 +87,7 @@ def _figures(
     sides: Sides,
     query: Embeddings,
     gallery: Embeddings | None,
-    session: Session,
+    ranked: Ranked,
 ) -> tuple[Evaluation | None, str | None]:
     """The evaluation, or why there is none; a protocol that was asked for has to work."""
     if config.protocol is None and len(query) == 1:
@@ -99,7 +96,7 @@ def _figures(
         return None, "no identity is known of these pictures"
     try:
         rules = fitting_protocol(config.protocol, query.crops, (gallery or query).crops)
-        found = evaluate(query, gallery, rules=rules, data=sides.name, device=session.device)
+        found = evaluate(query, gallery, rules=rules, data=sides.name, ranked=ranked)
     except InputError as error:
         if config.protocol is not None:
             raise

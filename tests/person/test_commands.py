@@ -198,7 +198,39 @@ def test_match_with_fewer_than_asked_for(everyid, by_hand):
     assert "--top-k 9: the gallery has only 5 for a query; all are given\n" in done.err
 
 
+def test_match_re_ranked(everyid, tmp_path):
+    """The end of a loose group on an arc, and a dense group that is nearer to it."""
+    degrees = [0, 4, 8, 12, 16, *range(-10, -33, -1)]
+    labels = [("ann", str(camera)) for camera in range(5)] + [("eve", "1")] * 23
+    file = at_angles(tmp_path / "set.npz", labels, degrees)
+    words = ("match", "--query", file, "--gallery", file, "-o", tmp_path / "out", "--overwrite")
+    firsts = {}
+    for way in ((), ("--rerank",), ("--expand-query", 2), ("--rerank", "--expand-query", 2)):
+        done = everyid(*words, "-k", 5, *way)
+        assert (done.code, done.err) == (0, "")
+        assert ("k-reciprocal re-ranking" in done.out) == ("--rerank" in way)
+        assert ("queries expanded by 2" in done.out) == ("--expand-query" in way)
+        rows = rows_of(tmp_path / "out" / "matches.csv")
+        assert all(row["query"] != row["match"] for row in rows)
+        firsts[way] = [(row["match_identity"], float(row["similarity"])) for row in rows[:5]]
+        apart = [degrees[int(row["match"][4:-4])] for row in rows[:5]]
+        cosines = np.cos(np.radians(apart)).tolist()
+        assert [similarity for _, similarity in firsts[way]] == pytest.approx(cosines, abs=1e-6)
+    assert [who for who, _ in firsts[()]] == ["ann", "ann", "eve", "eve", "ann"]
+    assert len({tuple(found) for found in firsts.values()}) > 1
+
+
 # evaluate
+
+
+def test_refined_figures_say_so(everyid, by_hand):
+    words = ("evaluate", "--query", by_hand[0], "--gallery", by_hand[1])
+    done = everyid(*words, "--rerank", "--expand-query", 1, "--json")
+    found = EvaluationRun.model_validate_json(done.out).evaluation
+    summary = "queries expanded by 1, k-reciprocal re-ranking, k1 20, k2 6, lambda 0.3"
+    assert (done.code, found.reranking) == (0, summary)
+    assert f"; {summary}; model hand" in found.protocol_line
+    assert "queries expanded by 1; model hand" in everyid(*words, "--expand-query", 1).out
 
 
 def test_known_figures(everyid, by_hand, tmp_path):

@@ -78,6 +78,21 @@ def test_a_market_layout_is_taken_apart(whole):
     assert all("/bounding_box_test/" in m.path for one in whole.matches for m in one.matches)
 
 
+def test_re_ranked(everyid, embedded, tmp_path, whole):
+    words = ("--query", embedded / "query.parquet", "--gallery", embedded / "gallery.npz")
+    done = everyid(
+        "everyid", *words, "-k", 7, "--save", "csv", "--rerank", "-o", tmp_path / "out", "--json"
+    )
+    assert done.code == 0, done.err
+    run = TopRankRun.model_validate_json(done.out)
+    assert run.evaluation.reranking == "k-reciprocal re-ranking, k1 20, k2 6, lambda 0.3"
+    plain = {one.query: {m.path: m.similarity for m in one.matches} for one in whole.matches}
+    for one in run.matches:
+        for found in one.matches:
+            if found.path in plain[one.query]:
+                assert found.similarity == pytest.approx(plain[one.query][found.path], abs=1e-5)
+
+
 def test_the_states_are_those_of_the_labels(whole):
     seen = set()
     for one in whole.matches:
