@@ -16,10 +16,23 @@ from typing import Literal
 from everyid.errors import DeviceError
 from everyid.settings import settings, tame_openvino
 
-__all__ = ["Device", "Precision", "available", "choose", "cpu_threads", "make_current"]
+__all__ = [
+    "Device",
+    "Precision",
+    "available",
+    "choose",
+    "cpu_threads",
+    "make_current",
+    "multiplies_int8",
+]
 
-Precision = Literal["fp32", "bf16", "fp16"]
+Precision = Literal["fp32", "bf16", "fp16", "int8"]
 _KINDS = ("auto", "cpu", "cuda", "mps")
+_INT8_FEATURES = {
+    *("amx_int8", "avx512_vnni", "avx_vnni"),  # x86-64
+    *("asimddp", "i8mm"),  # 64-bit ARM
+}
+"""Instructions that multiply 8-bit integers and add them up, as Linux calls them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +131,23 @@ def _cpu_has_bf16() -> bool:
     return "BF16" in capabilities
 
 
+def multiplies_int8() -> bool | None:
+    """Whether the processor has instructions for int8; None: this system does not say.
+
+    openvino does not say either: it names INT8 among the abilities of every CPU.
+    """
+    if sys.platform == "darwin":
+        return True if platform.machine() == "arm64" else None
+    info = Path("/proc/cpuinfo")
+    if not info.is_file():
+        return None
+    for line in info.read_text().splitlines():
+        key, _, words = line.partition(":")
+        if key.strip() in {"flags", "Features"}:
+            return not _INT8_FEATURES.isdisjoint(words.split())
+    return None
+
+
 def _best_precision(kind: str, index: int) -> Precision:
     if kind == "cpu":
         return "bf16" if _cpu_has_bf16() else "fp32"
@@ -158,15 +188,21 @@ def choose(wanted: str = "auto", *, precision: Precision | Literal["auto"] = "au
             elsewhere.
 
     Raises:
-        DeviceError: No such device here (the message lists those there are), or fp16 on a CPU.
+        DeviceError: No such device here (the message lists those there are), fp16 on a CPU, or
+            int8 on anything else.
     """
     name = _resolve(wanted)
     kind, _, number = name.partition(":")
     index = int(number or 0)
     if precision == "fp16" and kind == "cpu":
         raise DeviceError(
-            "precision fp16 is for GPUs; a CPU computes in fp32 or bf16",
+            "precision fp16 is for GPUs; a CPU computes in fp32, bf16 or int8",
             hint="leave the precision out to take the best one",
+        )
+    if precision == "int8" and kind != "cpu":
+        raise DeviceError(
+            f"precision int8 is for CPUs; {name} computes in fp32, bf16 or fp16",
+            hint="add --device cpu, or leave the precision out to take the best one",
         )
     chosen = _best_precision(kind, index) if precision == "auto" else precision
     description = available()[name] if kind != "cpu" else _cpu_name()

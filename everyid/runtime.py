@@ -2,29 +2,39 @@
 
 On a CPU the network becomes an OpenVINO graph, with its preprocessing inside; on CUDA and MPS it
 stays a torch module (inference mode, channels_last, autocast). Both take uint8 images and have a
-dynamic batch. Compiled graphs are kept on disk; an entry is checked before it is used and made
-again when it is damaged.
+dynamic batch. Compiled graphs, and quantised ones before they are compiled, are kept on disk; an
+entry is checked before it is used and made again when it is damaged.
 """
 
 import hashlib
 import json
 import threading
-import warnings
 from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from everyid.device import Device, choose
-from everyid.errors import OutputError, ShapeError, WeightsError
+from everyid.errors import ConfigError, OutputError, ShapeError, WeightsError
+from everyid.graphs import (
+    Preprocessing,
+    core,
+    graph_of_bytes,
+    graph_of_file,
+    graph_of_module,
+    graph_size_hw,
+    graph_to_bytes,
+    preprocessor,
+    with_preprocessing,
+)
 from everyid.output import notice, whole_file, writing
-from everyid.settings import settings, tame_openvino
+from everyid.quantise import Calibration, quantised, scheme
+from everyid.settings import settings
 
 if TYPE_CHECKING:
     from torch import nn
@@ -33,26 +43,6 @@ __all__ = ["Network", "NetworkSource", "Preprocessing", "compile_network", "grap
 
 _FORMAT = 3
 """Raised when the layout of a cache entry, or what goes into a graph, changes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Preprocessing:
-    """What happens to a uint8 BGR image inside the graph: ``(colour(x) / scale - mean) / std``.
-
-    Args:
-        colour: The channel order that the network was trained with; images come as BGR.
-        scale: Divides the 0-255 values: 255 for networks fed 0-1.
-        mean: Per channel, in the network's order, after scaling.
-        std: Per channel, likewise.
-        resize_hw: Resize to this size inside the graph (bilinear, half-pixel centres, without
-            antialiasing), or None when images come in the size the network wants.
-    """
-
-    colour: Literal["rgb", "bgr"] = "rgb"
-    scale: float = 255.0
-    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
-    resize_hw: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +89,7 @@ def compile_network(
     size_hw: tuple[int, int],
     dynamic_size: bool = False,
     cache_key: str | None = None,
+    calibration: Calibration | None = None,
 ) -> Network:
     """A network ready to run on the device.
 
@@ -112,9 +103,11 @@ def compile_network(
         dynamic_size: The network takes other sizes as well, each call its own.
         cache_key: Names the weights and how the network is built from them, such as a sha256; None
             keeps nothing on disk. Shapes, preprocessing, device and versions are added to it.
+        calibration: The pictures that int8 is calibrated with; other precisions need none.
 
     Raises:
-        WeightsError: A model file cannot be read as a network.
+        ConfigError: int8 without pictures to calibrate it with.
+        WeightsError: A model file cannot be read as a network, or not be quantised.
     """
     if device.kind != "cpu":
         found = source()
@@ -130,38 +123,46 @@ def compile_network(
             dynamic_size=dynamic_size,
             cache_key=cache_key,
         )
-    hints = _openvino_hints(device)
-    where = None
-    if cache_key is not None:
-        parts = [_FORMAT, cache_key, asdict(preprocessing), size_hw if not dynamic_size else "any"]
-        parts += [hints, device.name, version("openvino"), version("torch")]
-        digest = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-        where = settings().cache_folder / "compiled" / f"{digest}.blob"
-        kept = _load_entry(where, hints)
-        if kept is not None:
-            return kept
-    made = source()
-    compiled = _openvino_compile(made, preprocessing, size_hw, dynamic_size, hints)
-    if where is not None:
-        _store_entry(where, compiled, made.metadata)
-    return _OpenVinoNetwork(compiled, json.loads(json.dumps(made.metadata)))
+    if device.precision != "int8":
+        calibration = None
+    elif calibration is None:
+        raise ConfigError("expected pictures to calibrate int8 with, got none")
+    job = _Job(source, preprocessing, size_hw, dynamic_size, calibration)
+    return _compiled(job, device, cache_key)
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """What an OpenVINO graph is made from, but for device and threads."""
+
+    source: Callable[[], NetworkSource]
+    preprocessing: Preprocessing
+    size_hw: tuple[int, int]
+    dynamic_size: bool
+    calibration: Calibration | None
+
+    @property
+    def hw(self) -> list[int]:
+        """Height and width of what the network itself gets; -1: any."""
+        open_size = [-1, -1] if self.dynamic_size else self.size_hw
+        return list(self.preprocessing.resize_hw or open_size)
+
+    def digest(self, cache_key: str, *more: object) -> str:
+        """Names a cache entry of this graph."""
+        parts = [_FORMAT, cache_key, asdict(self.preprocessing)]
+        parts += ["any" if self.dynamic_size else self.size_hw, version("openvino")]
+        parts += [version("torch"), *(scheme(self.calibration) if self.calibration else ()), *more]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 # OpenVINO
-
-
-@lru_cache(maxsize=1)
-def _core() -> Any:  # noqa: ANN401 - openvino ships no types
-    tame_openvino()
-    import openvino
-
-    return openvino.Core()
 
 
 def _openvino_hints(device: Device) -> dict[str, Any]:
     return {
         "PERFORMANCE_HINT": "THROUGHPUT",
         "INFERENCE_NUM_THREADS": device.threads,
+        # In int8 this is for the layers that are not quantised.
         "INFERENCE_PRECISION_HINT": "bf16" if device.precision == "bf16" else "f32",
     }
 
@@ -203,127 +204,81 @@ class _OpenVinoNetwork:
         return tuple(np.concatenate(parts)[: len(images)] for parts in zip(*singles, strict=True))
 
 
-def _openvino_compile(
-    made: NetworkSource,
-    preprocessing: Preprocessing,
-    size_hw: tuple[int, int],
-    dynamic_size: bool,
-    hints: dict[str, Any],
-) -> Any:  # noqa: ANN401
-    import openvino
-
-    hw = list(preprocessing.resize_hw or ([-1, -1] if dynamic_size else size_hw))
-    if isinstance(made.model, Path):
-        graph = _read_graph(made.model, hw)
+def _compiled(job: _Job, device: Device, cache_key: str | None) -> _OpenVinoNetwork:
+    """The compiled network of a job, from disk when it is there; else it is kept there."""
+    hints = _openvino_hints(device)
+    where = None
+    if cache_key is not None:
+        digest = job.digest(cache_key, hints, device.name)
+        where = settings().cache_folder / "compiled" / f"{digest}.blob"
+        kept = _load_entry(where, lambda blob: core().import_model(blob, "CPU", hints))
+        if kept is not None:
+            return _OpenVinoNetwork(*kept)
+    if job.calibration is None:
+        graph, metadata = _graph(job)
     else:
-        import torch
-
-        example = torch.zeros(2, 3, *(preprocessing.resize_hw or size_hw))
-        with warnings.catch_warnings():
-            # OpenVINO's converter traces; what torch says about tracing is not for our users.
-            warnings.simplefilter("ignore")
-            graph = openvino.convert_model(made.model, example_input=example, input=[-1, 3, *hw])
-        _refuse_fixed_batch(graph, type(made.model).__name__)
-    return _core().compile_model(_with_preprocessing(graph, preprocessing, hw), "CPU", hints)
-
-
-def _refuse_fixed_batch(graph: Any, name: str) -> None:  # noqa: ANN401
-    """Checks that a traced graph follows the batch it is given.
-
-    Raises:
-        WeightsError: An output has the batch of the example, as when the module asked for len(x).
-    """
-    shapes = [output.partial_shape for output in graph.outputs]
-    fixed = [s for s in shapes if s.rank.is_static and (not len(s) or s[0].is_static)]
-    if fixed:
-        raise WeightsError(
-            f"{name}: the network was traced with a fixed batch: expected outputs of shape "
-            f"(B, ...) for any B, got {fixed[0]}",
-            hint="its forward may take sizes from x.shape, but not from len(x) or int(...)",
+        graph, metadata = _quantised_graph(job, job.calibration, cache_key)
+    compiled = core().compile_model(graph, "CPU", hints)
+    if where is not None:
+        exported = compiled.export_model()
+        _store_entry(
+            where, metadata, exported if isinstance(exported, bytes) else exported.getvalue()
         )
+    return _OpenVinoNetwork(compiled, json.loads(json.dumps(metadata)))
 
 
-def graph_size_hw(path: Path) -> tuple[int, int] | None:
-    """The (H, W) of the images that an ONNX or OpenVINO IR file is made for; None: any.
-
-    Raises:
-        WeightsError: The file cannot be read as a network with one image input.
-    """
-    _, _, height, width = _open_graph(path).input(0).partial_shape
-    if height.is_dynamic or width.is_dynamic:
-        return None
-    return height.get_length(), width.get_length()
+def _graph(job: _Job) -> tuple[Any, dict[str, Any]]:
+    """An uncompiled graph with its preprocessing, and the metadata of its source."""
+    graph, made = _bare_graph(job)
+    return with_preprocessing(graph, job.preprocessing), made.metadata
 
 
-def _open_graph(path: Path) -> Any:  # noqa: ANN401
-    try:
-        graph = _core().read_model(path)
-    except RuntimeError as error:
-        raise _unreadable(path, error) from error
-    if len(graph.inputs) != 1 or len(graph.input(0).partial_shape) != 4:
-        raise WeightsError(f"{path}: expected a network with one image input (B, 3, H, W)")
-    return graph
+def _bare_graph(job: _Job) -> tuple[Any, NetworkSource]:
+    """The graph as its source has it; its images are float32 (B, 3, H, W)."""
+    made, wanted = job.source(), job.preprocessing
+    if isinstance(made.model, Path):
+        return graph_of_file(made.model, job.hw), made
+    example_hw = wanted.resize_hw or job.size_hw
+    return graph_of_module(made.model, job.hw, example_hw=example_hw), made
 
 
-def _unreadable(path: Path, error: RuntimeError) -> WeightsError:
-    reason = str(error).strip().splitlines()[-1]
-    return WeightsError(f"{path}: not a network that OpenVINO can run: {reason}")
+# int8: the graph is quantised once, for any number of threads.
 
 
-def _read_graph(path: Path, hw: list[int]) -> Any:  # noqa: ANN401
-    """The graph of a file with its batch opened, or of batch 1 where the file has that built in."""
-    graph = _open_graph(path)
-    try:
-        graph.reshape([-1, 3, *hw])
-        if any(output.partial_shape[0].is_static for output in graph.outputs):
-            graph.reshape([1, 3, *hw])
-        if any(
-            output.partial_shape[0].is_static and output.partial_shape[0] != 1
-            for output in graph.outputs
-        ):
-            raise WeightsError(f"{path}: expected outputs of batch 1 for an input of batch 1")
-    except RuntimeError as error:
-        raise _unreadable(path, error) from error
-    return graph
+def _quantised_graph(
+    job: _Job, calibration: Calibration, cache_key: str | None
+) -> tuple[Any, dict[str, Any]]:
+    """As :func:`_graph`, in int8; the preprocessing stays in floats."""
+    where = None
+    if cache_key is not None:
+        where = settings().cache_folder / "quantised" / f"{job.digest(cache_key)}.graph"
+        kept = _load_entry(where, graph_of_bytes)
+        if kept is not None:
+            return kept
+    graph, made = _bare_graph(job)
+    name = made.model.name if isinstance(made.model, Path) else type(made.model).__name__
+    notice(f"{name}: quantising to int8, once; this takes a minute or more")
+    prepare = preprocessor(job.preprocessing, job.hw)
+    graph = quantised(graph, calibration.images(), prepare=prepare, name=name)
+    graph = with_preprocessing(graph, job.preprocessing)
+    if where is not None:
+        _store_entry(where, made.metadata, graph_to_bytes(graph))
+    return graph, made.metadata
 
 
-def _with_preprocessing(graph: Any, wanted: Preprocessing, hw: list[int]) -> Any:  # noqa: ANN401
-    from openvino import Layout, Type
-    from openvino.preprocess import ColorFormat, PrePostProcessor, ResizeAlgorithm
-
-    steps = PrePostProcessor(graph)
-    image = steps.input()
-    tensor = image.tensor().set_element_type(Type.u8).set_layout(Layout("NHWC"))
-    tensor.set_color_format(ColorFormat.BGR)
-    if wanted.resize_hw is not None:
-        tensor.set_spatial_dynamic_shape()
-    image.model().set_layout(Layout("NCHW"))
-    chain = image.preprocess().convert_element_type(Type.f32)
-    if wanted.resize_hw is not None:
-        chain.resize(ResizeAlgorithm.RESIZE_LINEAR)
-    if wanted.colour == "rgb":
-        chain.convert_color(ColorFormat.RGB)
-    if wanted.scale != 1.0:
-        chain.scale(wanted.scale)
-    if any(wanted.mean):
-        chain.mean(list(wanted.mean))
-    if any(value != 1.0 for value in wanted.std):
-        chain.scale(list(wanted.std))
-    for index in range(len(graph.outputs)):
-        steps.output(index).tensor().set_element_type(Type.f32)
-    return steps.build()
+# Cache entries: a line with the sha256 of the rest, a line of JSON (metadata), the blob.
 
 
-# Cache entries: a line with the sha256 of the rest, a line of JSON (metadata), the compiled blob.
-
-
-def _load_entry(where: Path, hints: dict[str, Any]) -> _OpenVinoNetwork | None:
+def _load_entry(
+    where: Path, open_blob: Callable[[bytes], Any]
+) -> tuple[Any, dict[str, Any]] | None:
+    """What is made of an entry's blob, and its metadata; None: there is no usable entry."""
     try:
         digest, _, rest = where.read_bytes().partition(b"\n")
         if digest.decode() != hashlib.sha256(rest).hexdigest():
             raise ValueError("checksum differs")
         header, _, blob = rest.partition(b"\n")
-        return _OpenVinoNetwork(_core().import_model(blob, "CPU", hints), json.loads(header))
+        return open_blob(blob), json.loads(header)
     except FileNotFoundError:
         return None
     except (OSError, ValueError, RuntimeError) as error:
@@ -331,9 +286,7 @@ def _load_entry(where: Path, hints: dict[str, Any]) -> _OpenVinoNetwork | None:
         return None
 
 
-def _store_entry(where: Path, compiled: Any, metadata: dict[str, Any]) -> None:  # noqa: ANN401
-    exported = compiled.export_model()
-    blob = exported if isinstance(exported, bytes) else exported.getvalue()
+def _store_entry(where: Path, metadata: dict[str, Any], blob: bytes) -> None:
     rest = json.dumps(metadata).encode() + b"\n" + blob
     try:
         with writing(where):

@@ -7,6 +7,8 @@ import typer
 
 from everyid.cli import AsJson, DeviceName, Overwrite, Quiet, leave, split_list
 from person.datasets.cli import CameraPattern, IdPattern, dataset_app
+from person.gallery.cli import gallery_app
+from person.sharing.cli import sharing_app
 from person.training.cli import training_app
 
 __all__ = ["app"]
@@ -66,7 +68,7 @@ ComputePrecision = Annotated[
     str | None,
     typer.Option(
         "--precision",
-        help="fp32, bf16 or fp16. Default: the quickest that the device has.",
+        help="fp32, bf16, fp16 (GPUs) or int8 (CPUs). Default: the device's quickest but int8.",
         show_default=False,
     ),
 ]
@@ -139,6 +141,17 @@ Gallery = Annotated[
         show_default=False,
     ),
 ]
+ExpandQuery = Annotated[
+    int,
+    typer.Option(
+        "--expand-query",
+        help="Average each query with its nearest N gallery rows first; 0: none.",
+        metavar="N",
+    ),
+]
+Rerank = Annotated[
+    bool, typer.Option("--rerank", help="Rank by k-reciprocal encoding (k1 20, k2 6, lambda 0.3).")
+]
 TopRanks = Annotated[int, typer.Option("--top-k", "-k", help="Matches for each query.")]
 ProtocolName = Annotated[
     str | None,
@@ -157,6 +170,8 @@ def top_rank(
     query: Query = None,
     gallery: Gallery = None,
     top_k: TopRanks = 20,
+    expand_query: ExpandQuery = 0,
+    rerank: Rerank = False,
     protocol: ProtocolName = None,
     output: Output = None,
     save: Annotated[
@@ -210,6 +225,8 @@ def top_rank(
         query=query,
         gallery=gallery,
         top_k=top_k,
+        expand_query=expand_query,
+        rerank=rerank,
         protocol=protocol,
         output=output,
         save=split_list(save),
@@ -293,6 +310,8 @@ def match(
         ),
     ],
     top_k: TopRanks = 20,
+    expand_query: ExpandQuery = 0,
+    rerank: Rerank = False,
     output: Output = None,
     save: Annotated[str, typer.Option("--save", help="Comma list of csv, parquet.")] = "csv",
     device: DeviceName = "auto",
@@ -319,6 +338,8 @@ def match(
         query=query,
         gallery=gallery,
         top_k=top_k,
+        expand_query=expand_query,
+        rerank=rerank,
         output=output,
         save=split_list(save),
         device=device,
@@ -334,6 +355,8 @@ def evaluate(
     query: Query = None,
     gallery: Gallery = None,
     protocol: ProtocolName = None,
+    expand_query: ExpandQuery = 0,
+    rerank: Rerank = False,
     bootstrap: Annotated[
         int,
         typer.Option(
@@ -378,6 +401,8 @@ def evaluate(
         query=query,
         gallery=gallery,
         protocol=protocol,
+        expand_query=expand_query,
+        rerank=rerank,
         bootstrap=bootstrap,
         seed=seed,
         output=output,
@@ -406,8 +431,10 @@ def models(json: AsJson = False, quiet: Quiet = False) -> None:
     out.result(found if json else listing_text(found))
 
 
+app.add_typer(sharing_app)
 app.add_typer(training_app)  # without a name of its own: `person train`
 app.add_typer(dataset_app, name="dataset")
+app.add_typer(gallery_app, name="gallery")
 
 
 @app.command("tests", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

@@ -35,7 +35,7 @@ class EncodingConfig(CommandConfig):
     model: str
     device: str = "auto"
     batch_size: int | None = Field(default=None, ge=1, le=4096, description="None: device's own")
-    precision: Literal["fp32", "bf16", "fp16"] | None = None
+    precision: Literal["fp32", "bf16", "fp16", "int8"] | None = None
     size_hw: tuple[Pixels, Pixels] | None = None
     colour: Literal["rgb", "bgr"] | None = None
     scale: Positive | None = None
@@ -75,7 +75,14 @@ class _TwoSides(CommandConfig):
         return self
 
 
-class TopRankConfig(EncodingConfig, _TwoSides):
+class _Refined(CommandConfig):
+    """What is done beyond plain similarity."""
+
+    expand_query: int = Field(default=0, ge=0, le=100, description="gallery rows; 0: none")
+    rerank: bool = False
+
+
+class TopRankConfig(EncodingConfig, _TwoSides, _Refined):
     """``person everyid``: the top ranks of each query, and the figures."""
 
     output: Path | None = None
@@ -86,7 +93,7 @@ class TopRankConfig(EncodingConfig, _TwoSides):
     pictures: int | None = Field(default=None, ge=0, description="queries drawn; None: all")
 
 
-class EvaluateConfig(EncodingConfig, _TwoSides):
+class EvaluateConfig(EncodingConfig, _TwoSides, _Refined):
     """``person evaluate``: the figures of embeddings or crops."""
 
     output: Path | None = None
@@ -96,7 +103,7 @@ class EvaluateConfig(EncodingConfig, _TwoSides):
     seed: int = Field(default=0, ge=0)
 
 
-class MatchConfig(CommandConfig):
+class MatchConfig(_Refined):
     """``person match``: the top ranks of one file of embeddings in another."""
 
     query: Path

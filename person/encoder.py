@@ -6,7 +6,6 @@ weights), from the architecture that a checkpoint was recognised as, from a ``FI
 the model, or from the options; the later of these win.
 """
 
-import difflib
 import hashlib
 import json
 from collections.abc import Sequence
@@ -15,15 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image as Pillow
 from pydantic import Field, FiniteFloat, ValidationError
 
 from everyid import weights
 from everyid.device import Device, Precision, choose
-from everyid.errors import ConfigError, InputError, ShapeError, WeightsError
+from everyid.errors import ConfigError, ShapeError, WeightsError
 from everyid.models import Model
 from everyid.output import notice, readable
 from everyid.protocols import Image
@@ -36,6 +33,9 @@ from everyid.runtime import (
 )
 from everyid.weights_catalogue import InputSpec, WeightsEntry
 from person.checkpoint import Recognition, load_network, recognise
+from person.model_files import find_model, for_people
+from person.preparing import fitted
+from person.quantisation import int8_calibration
 
 if TYPE_CHECKING:
     from torch import nn
@@ -55,10 +55,6 @@ CPU_BATCH, GPU_BATCH = 8, 64
 
 _GRAPHS = {".xml": "OpenVINO IR", ".onnx": "ONNX"}
 _CHECKPOINTS = (".pt", ".pth", ".safetensors", ".tar")
-_PILLOW = {
-    "bilinear": Pillow.Resampling.BILINEAR,
-    "bicubic": Pillow.Resampling.BICUBIC,
-}
 _IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 _PLAIN = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 _HALVES = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
@@ -180,17 +176,7 @@ class NetworkEncoder:
         Raises:
             ShapeError: It is something else, or has no pixels.
         """
-        if crop.ndim != 3 or crop.shape[2] != 3 or crop.dtype != np.uint8 or not crop.size:
-            raise ShapeError(f"crop: expected uint8 (H, W, 3), got {crop.dtype} {crop.shape}")
-        height, width = self._size_hw
-        if crop.shape[:2] == self._size_hw:
-            return crop
-        if self._resize == "linear":
-            resized = cv2.resize(crop, (width, height), interpolation=cv2.INTER_LINEAR)
-            return np.asarray(resized, np.uint8)
-        # Pillow treats the three channels alike, so their order does not matter to it.
-        picture = Pillow.fromarray(np.ascontiguousarray(crop))
-        return np.asarray(picture.resize((width, height), _PILLOW[self._resize]), np.uint8)
+        return fitted(crop, self._size_hw, self._resize)
 
     def encode_prepared(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
         """float32 (B, D), one L2-normalised row a crop, in order; one call of the network.
@@ -266,9 +252,9 @@ def build_encoder(
     """An encoder from a name of the catalogue or a model file.
 
     Args:
-        model: A name of task ``reid``, fetched when needed; an OpenVINO ``.xml`` with its ``.bin``
-            beside it; an ``.onnx``; or a checkpoint (``.pt``, ``.pth``, ``.safetensors``) of a
-            network in :mod:`person.backbones`.
+        model: A name of task ``reid``, fetched when needed, or of a downloaded model; an OpenVINO
+            ``.xml`` with its ``.bin`` beside it; an ``.onnx``; or a checkpoint (``.pt``, ``.pth``,
+            ``.safetensors``) of a network in :mod:`person.backbones`.
         device: Where it runs; OpenVINO and ONNX files run on the CPU.
         options: What is not as recognised.
 
@@ -277,7 +263,7 @@ def build_encoder(
         InputError: The file is missing or cannot be read.
         WeightsError: It cannot be fetched, is damaged, or no network that gives embeddings.
     """
-    found = _look_at(_find(model))
+    found = _look_at(find_model(model))
     if options.precision is not None:
         device = choose(device.torch_name, precision=options.precision)
     graph = found.path.suffix.lower() in _GRAPHS
@@ -290,6 +276,10 @@ def build_encoder(
         key = _digest([found.digest, recognition.model_dump_json()])
     spec = _input_of(found, recognition, options)
     notice(f"{found.name}: {label}: {describe_input(spec)}")
+    # Fed otherwise, the same weights give vectors that do not compare.
+    as_known = spec == _known_input(found, recognition)
+    sha256 = found.sha256 if as_known else _digest([found.sha256, spec.model_dump_json()])
+    int8 = device.precision == "int8"
     network = compile_network(
         lambda: _source(found.path, recognition, spec),
         device=device,
@@ -298,14 +288,13 @@ def build_encoder(
         ),
         size_hw=spec.size_hw or (0, 0),
         cache_key=f"encoder-{key}",
+        calibration=int8_calibration(found.name, sha256, spec) if int8 else None,
     )
     on_cpu = graph or device.kind == "cpu"
-    known = _known_input(found, recognition)
     return NetworkEncoder(
         network,
         name=found.name,
-        # Fed otherwise, the same weights give vectors that do not compare.
-        sha256=found.sha256 if spec == known else _digest([found.sha256, spec.model_dump_json()]),
+        sha256=sha256,
         spec=spec,
         batch_size=options.batch_size or (CPU_BATCH if on_cpu else GPU_BATCH),
     )
@@ -322,7 +311,7 @@ def find_checkpoint(model: str) -> Checkpoint:
         InputError: The file is missing or cannot be read.
         WeightsError: It cannot be fetched, is damaged, of no known network, or cannot learn.
     """
-    found = _look_at(_find(model))
+    found = _look_at(find_model(model))
     kind = _GRAPHS.get(found.path.suffix.lower())
     if kind is not None:
         raise WeightsError(
@@ -366,41 +355,6 @@ def _numbers(values: Sequence[float]) -> str:
     return " ".join(f"{value:g}" for value in values)
 
 
-def _find(model: str) -> Path:
-    """The file that a ``--model`` means, fetched when it is a name."""
-    path = Path(model)
-    entry = weights.find(model)
-    if entry is None or path.exists():
-        if entry is None and not path.exists() and len(path.parts) == 1 and not path.suffix:
-            raise _unknown(model)
-        if readable(path).is_dir():
-            raise InputError(f"{path}: expected a model file, found a folder")
-        return path
-    _for_people(model, entry)
-    return weights.fetch(model)
-
-
-def _unknown(model: str) -> ConfigError:
-    known = _names()
-    near = difflib.get_close_matches(model, known, n=1)
-    return ConfigError(
-        f"no file and no re-identification weights are called {model!r}; known: {', '.join(known)}",
-        hint=f"did you mean {near[0]!r}?" if near else None,
-    )
-
-
-def _names() -> list[str]:
-    return [entry.name for entry in weights.entries() if entry.task == "reid"]
-
-
-def _for_people(model: str, entry: WeightsEntry) -> None:
-    if entry.task != "reid":
-        raise ConfigError(
-            f"{model}: these are the weights of {entry.name}, for {entry.task}; "
-            f"expected some for reid: {', '.join(_names())}"
-        )
-
-
 def _look_at(path: Path) -> _Found:
     suffix = path.suffix.lower()
     if suffix not in (*_GRAPHS, *_CHECKPOINTS):
@@ -420,7 +374,7 @@ def _look_at(path: Path) -> _Found:
     digests = [weights.sha256_of(file) for file in files]
     entry = weights.find_sha256(digests[-1])
     if entry is not None:
-        _for_people(str(path), entry)
+        for_people(str(path), entry)
     return _Found(path, digests[-1], _digest(digests), entry, _read_sidecar(path))
 
 

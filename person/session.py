@@ -150,7 +150,7 @@ class Session:
     @cached_property
     def device(self) -> Device:
         """The chosen device."""
-        return choose(self.config.device)
+        return choose(self.config.device, precision=self.config.precision or "auto")
 
     @cached_property
     def encoder(self) -> NetworkEncoder:

@@ -213,6 +213,10 @@ def test_only_hub_imports_huggingface_hub():
     no_breach(importers_of("huggingface_hub", {"everyid.hub"}), "ask everyid/hub.py instead")
 
 
+def test_only_quantise_imports_nncf():
+    no_breach(importers_of("nncf", {"everyid.quantise"}), "ask everyid/quantise.py instead")
+
+
 def test_only_settings_reads_the_environment():
     allowed = {"everyid.settings", *STARTERS}
     words = {"os.environ", "os.environb", "os.getenv", "os.putenv"}

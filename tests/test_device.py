@@ -101,6 +101,35 @@ def test_fp16_is_refused_on_a_cpu():
     assert caught.value.hint
 
 
+@pytest.mark.parametrize("wanted", ["auto", "cuda", "cuda:0"])
+def test_int8_is_refused_on_a_card(pretend, wanted):
+    pretend(cards=["A card"])
+    with pytest.raises(DeviceError, match=r"^precision int8 is for CPUs; cuda:0 ") as caught:
+        choose(wanted, precision="int8")
+    assert "--device cpu" in caught.value.hint
+    assert choose("cpu", precision="int8").precision == "int8"
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("flags\t\t: fpu avx512f avx512_vnni\n", True),
+        ("processor\t: 0\nflags\t\t: fpu avx2 avx_vnni\n", True),
+        ("Features\t: fp asimd asimddp\n", True),
+        ("flags\t\t: fpu avx2 avx512f\n", False),
+        ("processor\t: 0\n", None),
+        (None, None),
+    ],
+)
+def test_whether_a_processor_knows_int8(monkeypatch, tmp_path, content, expected):
+    there = tmp_path / "cpuinfo"
+    if content is not None:
+        there.write_text(content)
+    monkeypatch.setattr(device, "Path", lambda name: there)
+    monkeypatch.setattr(device.sys, "platform", "linux")
+    assert device.multiplies_int8() is expected
+
+
 @pytest.mark.parametrize(
     "wanted",
     [

@@ -195,7 +195,7 @@ def test_numbers_that_are_none(everyid, words, wrong, message):
         (["--std", "1,0,1"], r"--std: Input should be greater than 0, got 0\.0"),
         (["--mean", "nan,0,0"], "--mean: Input should be a finite number, got nan"),
         (["--scale", "0"], r"--scale: Input should be greater than 0, got 0\.0"),
-        (["--precision", "int8"], "--precision: Input should be 'fp32', .* got 'int8'"),
+        (["--precision", "int4"], "--precision: Input should be 'fp32', .* got 'int4'"),
         (["--colour", "cmyk"], "--colour: Input should be 'rgb' or 'bgr', got 'cmyk'"),
         (["--resize", "area"], "--resize: Input should be 'bilinear', .* got 'area'"),
         (["--save", "csv,xml"], "--save: Input should be 'folders', .* got 'xml'"),

@@ -24,7 +24,7 @@ MATCH = {"query": Path("q.npz"), "gallery": Path("g.npz"), "save": ("csv",)}
         (EmbedConfig, {"model": "m", "sources": (), "mean": (0, 0, float("nan"))}, "--mean: .*nan"),
         (EmbedConfig, {"model": "m", "sources": (), "colour": "grb"}, "--colour: .* got 'grb'"),
         (EmbedConfig, {"model": "m", "sources": (), "resize": "area"}, "--resize: .* got 'area'"),
-        (EmbedConfig, {"model": "m", "sources": (), "precision": "int8"}, "--precision: .*'int8'"),
+        (EmbedConfig, {"model": "m", "sources": (), "precision": "int4"}, "--precision: .*'int4'"),
         (
             EmbedConfig,
             {"model": "m", "sources": (), "output": Path("a.csv")},
@@ -46,6 +46,8 @@ MATCH = {"query": Path("q.npz"), "gallery": Path("g.npz"), "save": ("csv",)}
         (EvaluateConfig, {"model": "m", "seed": -1}, "--seed: .* got -1"),
         (MatchConfig, MATCH | {"save": ("folders",)}, "--save: .* got 'folders'"),
         (MatchConfig, MATCH | {"top_k": 0}, "--top-k: .* got 0"),
+        (MatchConfig, MATCH | {"expand_query": -1}, "--expand-query: .* got -1"),
+        (TopRankConfig, TOP | {"expand_query": 101}, "--expand-query: .* got 101"),
     ],
 )
 def test_what_is_out_of_range(kind, values, message):
