@@ -98,6 +98,12 @@ def list_weights(json: AsJson = False, quiet: Quiet = False) -> None:
         for item in report.weights
     ]
     output.result(_table(["name", "size", "licence", "task", "trained on", "cached"], rows))
+    if report.downloaded:
+        hub = [
+            [item.name, _megabytes(item.size_bytes), item.licence, "hub", item.record.commit]
+            for item in report.downloaded
+        ]
+        output.result("\n" + _table(["name", "size", "licence", "from", "commit"], hub))
     output.notice(f"kept in {report.folder}")
 
 
@@ -129,11 +135,11 @@ def verify_weights(json: AsJson = False, quiet: Quiet = False) -> None:
       python3 run.py weights verify
       python3 run.py weights verify --json
     """
-    from everyid import output, weights, weights_report
+    from everyid import output, weights_report
     from everyid.errors import WeightsError
 
     output.quiet(enabled=quiet, json=json)
-    report = weights_report.VerifyReport(results=weights.verify())
+    report = weights_report.verify_all()
     if json:
         output.result(report)
     else:
@@ -150,7 +156,7 @@ def pack_weights(
         str,
         typer.Option(
             help="Comma list of names, as `weights list` shows them, official Ultralytics names "
-            "and model files; or `all`, the whole list."
+            "and model files; or `all`, the whole list with what was downloaded from a hub."
         ),
     ] = "yolov8n",
     output: Annotated[
@@ -168,7 +174,8 @@ def pack_weights(
     """Put weights into one file, for a machine where nothing can be downloaded.
 
     Weights that are not here yet are downloaded first. Each file goes in with its sha256, its
-    licence and its card. Weights that ship with the project need no packing.
+    licence and its card. Weights that ship with the project need no packing. What was downloaded
+    from a hub goes in by OWNER/NAME or the name of its file, as --model takes it.
 
     \b
     Examples:
@@ -224,13 +231,18 @@ def _difference(item: "VerifyResult") -> str:
 
 def _repair(wrong: "list[VerifyResult]") -> str:
     """What to do about files that are not as they should be."""
+    from everyid.hub_store import records
     from everyid.weights import restore_hint
 
+    downloads = {record.names[-1]: record for record in records()}
     pinned = " ".join(item.name for item in wrong if item.pinned and not item.shipped)
-    others = " ".join(item.path.name for item in wrong if not item.pinned)
+    others = " ".join(
+        item.path.name for item in wrong if not item.pinned and item.name not in downloads
+    )
     steps = [f"python3 run.py weights fetch {pinned}"] if pinned else []
     steps += [f"delete {others} to download it again"] if others else []
     steps += [restore_hint(item.path) for item in wrong if item.shipped]
+    steps += [downloads[item.name].again for item in wrong if item.name in downloads]
     return "; ".join(steps)
 
 

@@ -109,7 +109,7 @@ def claimed(path: Path, *, wait: bool = True) -> Iterator[None]:
                     hint="wait for it, or name another place with --output",
                 )
             if not told:
-                notice(f"another process is fetching {path.name}; waiting for it")
+                notice(f"another process is writing {path.name}; waiting for it")
             told = True
             time.sleep(_POLL_S)
     try:

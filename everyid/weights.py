@@ -350,10 +350,11 @@ def _none_left(paths: list[Path], name: str, failures: list[str]) -> WeightsErro
     """The error for a file that no source gave."""
     lines = "\n".join(f"  {failure}" for failure in failures)
     what = "the file" if len(paths) == 1 else "the files"
+    places = ", ".join(str(path.absolute()) for path in paths)
     return WeightsError(
         f"{name} could not be fetched from any of its sources\n{lines}",
-        hint=f"try again with `python3 run.py weights fetch {name}`, "
-        f"or put {what} there by hand: {', '.join(str(path.absolute()) for path in paths)}",
+        hint=f"try again with `python3 run.py weights fetch {name}`, bring it in a bundle with "
+        f"`python3 run.py weights import bundle.zip`, or put {what} there by hand: {places}",
     )
 
 

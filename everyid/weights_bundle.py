@@ -99,7 +99,7 @@ def write_bundle(path: Path, parcels: Sequence[Parcel], *, overwrite: bool = Fal
 
     Args:
         path: The zip file.
-        parcels: What goes in, each name and each file once.
+        parcels: What goes in, each name once; files that several share are the same.
         overwrite: Replace an existing file.
 
     Raises:
@@ -113,7 +113,11 @@ def write_bundle(path: Path, parcels: Sequence[Parcel], *, overwrite: bool = Fal
         manifest = Manifest(made_by=made_by(), weights=[parcel.weights for parcel in parcels])
     except ValidationError as error:
         raise InputError(f"{path}: {first_problem(error)}", hint="rename one of them") from error
-    contents = [content for parcel in parcels for content in parcel.contents]
+    contents = {
+        item.file: content
+        for parcel in parcels
+        for item, content in zip(parcel.weights.files, parcel.contents, strict=True)
+    }
     text = manifest.model_dump_json(indent=2) + "\n"
     with (
         whole_file(path, overwrite=overwrite) as part,
@@ -121,9 +125,9 @@ def write_bundle(path: Path, parcels: Sequence[Parcel], *, overwrite: bool = Fal
         progress("packing", manifest.total_bytes, as_bytes=True) as advance,
     ):
         archive.writestr(_entry(_MANIFEST, len(text)), text)
-        for item, content in zip(manifest.files, contents, strict=True):
+        for item in manifest.files:
             with archive.open(_entry(_FOLDER + item.file, item.size_bytes), "w") as target:
-                for piece in _pieces(item, content):
+                for piece in _pieces(item, contents[item.file]):
                     target.write(piece)
                     advance(len(piece))
 

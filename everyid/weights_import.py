@@ -11,9 +11,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
-from everyid.errors import OutputError, OutputExistsError, WeightsError
+from everyid.errors import ConfigError, HubError, OutputError, OutputExistsError, WeightsError
+from everyid.hub_store import RECORD_ENDING, HubRecord, file_place, read_record
 from everyid.models import Model
 from everyid.output import progress
 from everyid.settings import settings
@@ -24,14 +25,16 @@ from everyid.weights_manifest import (
     PackedFile,
     PackedWeights,
     contradiction,
+    first_problem,
     made_by,
     say_licence,
 )
 
 __all__ = ["ImportReport", "ImportedWeights", "import_bundle"]
 
-_LOCK, _STAGING = "a bundle", ".bundle"
+_LOCK, _STAGING = "weights out of a bundle", ".bundle"
 """In the models folder; neither can be the name of a file in a bundle."""
+_RECORD_BYTES = 1 << 20
 _SAME_VERSION = "use the same version of EveryID on both machines, or leave it out of the bundle"
 
 
@@ -71,9 +74,12 @@ def import_bundle(path: Path, *, overwrite: bool) -> ImportReport:
     """
     folder = settings().models_folder
     with open_bundle(path) as bundle:
-        for one in bundle.manifest.weights:
-            _refuse_unusable(one, bundle)
-        files = bundle.manifest.files
+        told = {
+            record.record_path
+            for record in (_checked(one, bundle) for one in bundle.manifest.weights)
+            if record is not None and _told_already(record)
+        }
+        files = [item for item in bundle.manifest.files if folder / item.file not in told]
         with claimed(folder / _LOCK), _staging(folder) as staging:
             absent = _absent(folder, files, overwrite=overwrite)
             _refuse_full(folder, sum(item.size_bytes for item in absent))
@@ -92,28 +98,75 @@ def import_bundle(path: Path, *, overwrite: bool) -> ImportReport:
         )
 
 
-def _refuse_unusable(one: PackedWeights, bundle: Bundle) -> None:
-    """Checks that commands of this version will find weights by their name, and take them.
+def _checked(one: PackedWeights, bundle: Bundle) -> HubRecord | None:
+    """The record of weights from a hub; None: of others. All will be found by their name later.
 
     Raises:
-        WeightsError: They will not.
+        InputError: The bundle cannot be read.
+        WeightsError: They would not be found, or not be taken.
     """
-    entry = find(one.name)
-    files = {item.file for item in one.files}
-    problem = contradiction(one)
-    if one.origin == "catalogue" and (entry is None or entry.name != one.name):
-        problem = f"no command of {made_by()} would find it by its name"
-    elif one.origin == "official" and not official_name(one.name):
-        problem = f"{made_by()} knows no official model of that name"
-    elif one.origin == "catalogue" and entry is not None:
-        lacking = [item.file for item in entry.files if item.file not in files]
-        if lacking:
-            problem = f"expected {', '.join(lacking)} with it"
+    problem = _problem(one)
     if problem is not None:
-        raise WeightsError(
-            f"{bundle.path}, made by {bundle.manifest.made_by}: {one.name}: {problem}",
-            hint=_SAME_VERSION,
-        )
+        raise _unusable(one, bundle, problem)
+    return _hub_record(one, bundle) if one.origin == "hub" else None
+
+
+def _unusable(one: PackedWeights, bundle: Bundle, problem: str) -> WeightsError:
+    """The error for weights that are not taken."""
+    return WeightsError(
+        f"{bundle.path}, made by {bundle.manifest.made_by}: {one.name}: {problem}",
+        hint=_SAME_VERSION,
+    )
+
+
+def _problem(one: PackedWeights) -> str | None:
+    """Why no command of this version would find weights by their name and take them, or None."""
+    entry = find(one.name)
+    files = [item.file for item in one.files]
+    if one.origin == "catalogue" and (entry is None or entry.name != one.name):
+        return f"no command of {made_by()} would find it by its name"
+    if one.origin == "official" and not official_name(one.name):
+        return f"{made_by()} knows no official model of that name"
+    lacking = [item.file for item in entry.files if item.file not in files] if entry else []
+    if one.origin == "catalogue" and lacking:
+        return f"expected {', '.join(lacking)} with it"
+    expected = [files[0] + RECORD_ENDING] if one.origin == "hub" else []
+    found = [file for file in files if file.lower().endswith(RECORD_ENDING)]
+    if found != expected:
+        wanted, held = (", ".join(names) or "none" for names in (expected, found))
+        return f"expected as record of a download {wanted}, found {held}"
+    return contradiction(one)
+
+
+def _hub_record(one: PackedWeights, bundle: Bundle) -> HubRecord:
+    """What is recorded of weights from a hub, once it is known to tell of them.
+
+    Raises:
+        InputError: The bundle cannot be read.
+        WeightsError: It is damaged, leads elsewhere, or tells of other files.
+    """
+    item = next(item for item in one.files if item.file.endswith(RECORD_ENDING))
+    try:
+        text = b"".join(bundle.read(item)) if item.size_bytes <= _RECORD_BYTES else b""
+        record = HubRecord.model_validate_json(text)
+        for file in record.files:
+            file_place(record.repository, file.file)
+    except ValidationError as error:
+        raise _unusable(one, bundle, f"{item.file}: {first_problem(error)}") from error
+    except (ConfigError, HubError) as error:
+        raise _unusable(one, bundle, f"{item.file}: {error}") from error
+    folder = settings().models_folder
+    held = {folder / packed.file: (packed.sha256, packed.size_bytes) for packed in one.files}
+    same = all(held.get(at) == (one.sha256, one.size_bytes) for at, one in record.needed.items())
+    if not same or one.name != record.names[-1] or folder / item.file != record.record_path:
+        raise _unusable(one, bundle, f"{item.file} tells of other files than are with it")
+    return record
+
+
+def _told_already(record: HubRecord) -> bool:
+    """Whether the record that is here differs at most in when and how it was downloaded."""
+    here = read_record(record.path)
+    return here is not None and here.describes_the_same(record)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from everyid.models import Model
 from everyid.output import notice, readable, warn
 from everyid.store import sha256_of
 from everyid.weights_catalogue import SHA256_PATTERN, entries
+from everyid.weights_licences import NOT_STATED
 
 __all__ = [
     "MANIFEST_FORMAT",
@@ -25,6 +26,7 @@ __all__ = [
     "describe",
     "first_problem",
     "made_by",
+    "packed_file",
     "say_licence",
 ]
 
@@ -52,7 +54,6 @@ def _allowed(name: str) -> str:
 
 _PART = r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,199}"
 """Of a path: it does not start with a dot, and holds no colon, blank or slash."""
-PlainName = Annotated[str, Field(pattern=f"^{_PART}$"), AfterValidator(_allowed)]
 PathBelow = Annotated[
     str, Field(pattern=f"^{_PART}(/{_PART})*$", max_length=1000), AfterValidator(_allowed)
 ]
@@ -70,10 +71,10 @@ class PackedFile(Model):
 class PackedWeights(Model):
     """What the files of some weights are, the one that is opened first."""
 
-    name: PlainName
-    origin: Literal["catalogue", "official", "file"] = Field(
+    name: PathBelow
+    origin: Literal["catalogue", "official", "file", "hub"] = Field(
         description="how it is named in commands: a name of the catalogue, the name of an official "
-        "Ultralytics model, or the path of its file"
+        "Ultralytics model, the path of its file, or OWNER/NAME/FILE of a model hub"
     )
     licence: str = Field(min_length=1, description="SPDX identifier, or not stated")
     licence_note: str = ""
@@ -96,8 +97,8 @@ class Manifest(Model):
 
     @property
     def files(self) -> list[PackedFile]:
-        """All files, in the order in which they are in the bundle."""
-        return [item for one in self.weights for item in one.files]
+        """All files, in the order in which they are in the bundle; what some share, once."""
+        return list({item.file: item for one in self.weights for item in one.files}.values())
 
     @property
     def total_bytes(self) -> int:
@@ -106,13 +107,16 @@ class Manifest(Model):
 
     @model_validator(mode="after")
     def _unique(self) -> Self:
-        for what, names in (
-            ("name", [one.name for one in self.weights]),
-            ("file", [item.file for item in self.files]),
-        ):
-            again = [name for name, count in Counter(map(str.lower, names)).items() if count > 1]
-            if again:  # some disks do not tell capitals from small letters
-                raise ValueError(f"expected each {what} once, got {again[0]} twice")
+        # Some disks do not tell capitals from small letters.
+        names = Counter(one.name.lower() for one in self.weights)
+        again = [name for name, count in names.items() if count > 1]
+        if again:
+            raise ValueError(f"expected each name once, got {again[0]} twice")
+        held: dict[str, tuple[str, int, str]] = {}
+        for item in (item for one in self.weights for item in one.files):
+            what = (item.file, item.size_bytes, item.sha256)
+            if held.setdefault(item.file.lower(), what) != what:
+                raise ValueError(f"expected each file once, got {item.file.lower()} twice")
         for one in self.weights:
             if one.card is not None and one.card not in [item.file for item in one.files]:
                 raise ValueError(f"expected the card {one.card} among the files of {one.name}")
@@ -133,7 +137,7 @@ def made_by() -> str:
 
 def say_licence(one: PackedWeights) -> None:
     """Returns nothing; tells the person at the terminal under which licence weights stand."""
-    if one.licence == "not stated":
+    if one.licence == NOT_STATED:
         warn(f"{one.name}: nothing says under which licence it stands")
     else:
         notice(f"{one.name}: {one.licence}. {one.licence_note}".rstrip(". ") + ".")
@@ -167,12 +171,29 @@ def describe(content: Path | bytes, *, file: str, sources: Sequence[str] = ()) -
         size_bytes, sha256 = len(content), hashlib.sha256(content).hexdigest()
     else:
         size_bytes, sha256 = readable(content).stat().st_size, sha256_of(content)
+    return packed_file(file, size_bytes=size_bytes, sha256=sha256, sources=sources)
+
+
+def packed_file(
+    file: str, *, size_bytes: int, sha256: str, sources: Sequence[str] = ()
+) -> PackedFile:
+    """What the manifest says of a file whose sha256 is known.
+
+    Args:
+        file: Its path below the models folder, with ``/``.
+        size_bytes: Its size.
+        sha256: Its checksum, lower-case hex.
+        sources: Where it was published.
+
+    Raises:
+        InputError: The name is not plain.
+    """
     try:
         return PackedFile(file=file, size_bytes=size_bytes, sha256=sha256, sources=list(sources))
     except ValidationError as error:
         raise InputError(
             f"{file!r}: expected a file name of letters, digits, '.', '_', '+' and '-'",
-            hint="give it such a name",
+            hint="give it such a name, or leave it out",
         ) from error
 
 

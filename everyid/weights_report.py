@@ -5,10 +5,11 @@ from typing import Literal
 
 from pydantic import Field
 
+from everyid.hub_store import HubRecord, records
 from everyid.models import Model
 from everyid.output import notice
 from everyid.settings import settings
-from everyid.weights import VerifyResult, fetch_unpinned, is_cached, sha256_of
+from everyid.weights import VerifyResult, fetch_unpinned, is_cached, sha256_of, verify
 from everyid.weights_catalogue import (
     SHA256_PATTERN,
     WeightsEntry,
@@ -17,15 +18,18 @@ from everyid.weights_catalogue import (
     official_name,
     unknown_name,
 )
+from everyid.weights_licences import licence_of
 
 __all__ = [
     "FetchReport",
     "FetchedWeights",
+    "ListedDownload",
     "ListedWeights",
     "Listing",
     "VerifyReport",
     "fetch_all",
     "listing",
+    "verify_all",
 ]
 
 
@@ -49,11 +53,21 @@ class ListedWeights(Model):
         return "yes" if self.cached else "no"
 
 
+class ListedDownload(Model):
+    """A model that was downloaded from a hub."""
+
+    name: str = Field(description="OWNER/NAME/FILE; shorter names do where they mean one model")
+    size_bytes: int = Field(ge=0, description="of all its files")
+    licence: str = Field(description="what its card states, or not stated")
+    record: HubRecord
+
+
 class Listing(Model):
     """What ``weights list --json`` prints."""
 
     folder: Path = Field(description="where fetched files are kept")
     weights: list[ListedWeights]
+    downloaded: list[ListedDownload] = Field(default=[], description="from a model hub")
 
 
 class FetchedWeights(Model):
@@ -72,13 +86,49 @@ class FetchReport(Model):
 
 
 def listing() -> Listing:
-    """All entries, by name, each with whether its file is here.
+    """All entries, by name, each with whether its file is here; then what came from hubs.
 
     Raises:
         InputError: A file is there and cannot be read.
     """
     listed = [ListedWeights(entry=entry, cached=is_cached(entry)) for entry in entries()]
-    return Listing(folder=settings().models_folder, weights=listed)
+    downloaded = [_listed(record) for record in records()]
+    return Listing(folder=settings().models_folder, weights=listed, downloaded=downloaded)
+
+
+def _listed(record: HubRecord) -> ListedDownload:
+    """What is shown of a downloaded model."""
+    return ListedDownload(
+        name=record.names[-1],
+        size_bytes=sum(one.size_bytes for one in record.files),
+        licence=licence_of(record.card),
+        record=record,
+    )
+
+
+def verify_all() -> VerifyReport:
+    """The state of all weights of the catalogue, of each recorded download, and of hubs' models.
+
+    Raises:
+        InputError: A file cannot be read.
+    """
+    return VerifyReport(results=[*verify(), *map(_verified, records())])
+
+
+def _verified(record: HubRecord) -> VerifyResult:
+    """The state of a downloaded model: damaged when one of its files is, or is missing."""
+    places = {place: one.sha256 for place, one in record.needed.items()}
+    found = {place: sha256_of(place) if place.is_file() else None for place in places}
+    path = next((place for place in places if found[place] != places[place]), record.path)
+    return VerifyResult(
+        name=record.names[-1],
+        path=path,
+        state="ok" if found[path] == places[path] else "damaged",
+        pinned=False,
+        shipped=False,
+        expected_sha256=places[path],
+        found_sha256=found[path],
+    )
 
 
 def fetch_all(names: list[str]) -> FetchReport:

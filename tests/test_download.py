@@ -486,7 +486,7 @@ def test_threads_wait_for_each_other_and_are_told(path, capsys):
         order.append("first")
     thread.join()
     assert order == ["first", "second"]
-    assert capsys.readouterr().err.count("another process is fetching file.bin") == 1
+    assert capsys.readouterr().err.count("another process is writing file.bin") == 1
     assert list(path.parent.iterdir()) == []
 
 

@@ -84,6 +84,17 @@ def test_a_changed_file_is_refused():
     assert "download it again: --repo anna/net --file net.pth" in (caught.value.hint or "")
 
 
+def test_another_card_leaves_a_model_intact():
+    record = downloaded()
+    card = HubFile(file="README.md", sha256="0" * 64, size_bytes=1)
+    record = record.model_copy(update={"files": [*record.files, card]})
+    write_record(record)
+    assert record.card is None
+    record.path.with_name("README.md").write_text("of a later commit")
+    assert record.card == record.path.with_name("README.md")
+    assert find_downloaded("net", "person") == record.path
+
+
 @pytest.mark.parametrize("text", ["", "{}", "not json"])
 def test_a_damaged_record_is_told_and_passed_over(capfd, text):
     record = downloaded()

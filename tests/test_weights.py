@@ -471,7 +471,8 @@ def test_a_companion_that_cannot_be_had_is_told(pair, models):
     with pytest.raises(WeightsError, match="tiny could not be fetched") as caught:
         weights.fetch("tiny")
     assert "tiny.bin: HTTP 404" in str(caught.value)
-    assert "weights fetch tiny`, or put the file there by hand: " in str(caught.value.hint)
+    assert "weights fetch tiny`, bring it in a bundle with" in str(caught.value.hint)
+    assert "weights import bundle.zip`, or put the file there by" in str(caught.value.hint)
     assert str(caught.value.hint).endswith(str(models / "tiny.bin"))
 
 

@@ -186,6 +186,7 @@ def test_what_is_packed_is_there_after_the_import(bundle, here, tmp_path):
     report = import_bundle(bundle, overwrite=False)
     there = contents(tmp_path / "there")
     cards = {name: there.pop(name).decode() for name in ("pair.md", "free.md")}
+    assert b"AFFERO GENERAL PUBLIC LICENSE" in there.pop("licences/AGPL-3.0.txt")
     assert there == contents(here)
     assert "AGPL-3.0, https://spdx.org/licenses/AGPL-3.0.html\n\nNote of free" in cards["free.md"]
     assert f"`pair.bin` was published at {UNREACHABLE}pair.bin" in cards["pair.md"]
@@ -316,7 +317,10 @@ def test_a_bundle_that_exists_stays(bundle, here, use):
         pack(["free"], output=bundle, overwrite=False)
     assert bundle.read_bytes() == before
     pack(["free"], output=bundle, overwrite=True)
-    assert list(entries(bundle)) == ["manifest.json", "weights/free.pt", "weights/free.md"]
+    assert list(entries(bundle)) == [
+        *("manifest.json", "weights/free.pt", "weights/free.md"),
+        "weights/licences/AGPL-3.0.txt",
+    ]
 
 
 def test_a_folder_is_never_replaced(here, tmp_path):
@@ -747,7 +751,7 @@ def test_a_folder_that_leads_out_of_the_models_folder_is_refused(catalogue, use,
 def test_a_full_disk_is_told_before_anything_is_written(bundle, monkeypatch):
     free = shutil.disk_usage(bundle)._replace(free=1000)
     monkeypatch.setattr(weights_import.shutil, "disk_usage", lambda _: free)
-    error = refused(bundle, OutputError, r"no space left on the disk of .*: 2\d,\d+ bytes needed")
+    error = refused(bundle, OutputError, r"no space left on the disk of .*: 6\d,\d+ bytes needed")
     assert "EVERYID_MODELS" in str(error.hint)
 
 
@@ -768,7 +772,7 @@ def test_a_models_folder_that_cannot_be_made_is_told(bundle, use, tmp_path):
     assert "EVERYID_MODELS" in str(caught.value.hint)
 
 
-@pytest.mark.parametrize("step", range(14))
+@pytest.mark.parametrize("step", range(16))
 def test_an_interrupted_import_takes_back_what_it_moved(bundle, tmp_path, monkeypatch, step):
     folder = tmp_path / "there"
     folder.mkdir()
