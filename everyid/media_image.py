@@ -1,5 +1,7 @@
 """Still pictures: one image, or a folder of them as a sequence, through Pillow."""
 
+import math
+import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -27,6 +29,8 @@ _BOMBS = (Picture.DecompressionBombError, Picture.DecompressionBombWarning)
 # Without EPS and WMF, which run other programs, and MPEG, which is video.
 _PICTURES = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM", "AVIF", "JPEG2000", "ICO", "TGA")
 _ORIENTATION_TAG = 0x0112
+_SMALL_BYTES, _HEAD_BYTES, _SMALL_PIXELS = 1 << 20, 4096, 1 << 20
+"""Of JPEG files that take the quick way."""
 _open = Picture.open  # ultralytics replaces it by one that wants a package of its own
 
 Tell = Callable[[str], None]
@@ -116,6 +120,9 @@ def read_image(path: Path) -> Image:
     if readable(path).is_dir():
         raise InputError(f"{path}: expected an image file, found a folder")
     try:
+        quick = _plain_jpeg(path)
+        if quick is not None:
+            return quick
         with open_picture(path) as picture:
             rgb = _rgb(ImageOps.exif_transpose(picture))
     except UnidentifiedImageError as error:
@@ -125,6 +132,35 @@ def read_image(path: Path) -> Image:
     except (OSError, ValueError, SyntaxError, EOFError, MemoryError) as error:
         raise InputError(f"{path}: the image is damaged: {error}") from error
     return cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR).astype(np.uint8, copy=False)
+
+
+def _plain_jpeg(path: Path) -> Image | None:
+    """The picture of a small JPEG file that is whole and as nearly all are; None: ask Pillow.
+
+    OpenCV gives the same pixels in half the time, and what Pillow does in Python for each file
+    stops all other threads.
+    """
+    with path.open("rb") as file:
+        data = file.read(_SMALL_BYTES)
+    head, size = data[:_HEAD_BYTES], len(data)
+    if size == _SMALL_BYTES or not head.startswith(b"\xff\xd8\xff") or data[-2:] != b"\xff\xd9":
+        return None
+    # Only these parts say how a picture is turned, or that its colours are not YCbCr.
+    if b"Exif" in head or b"Adobe" in head or _jpeg_pixels(data) > _SMALL_PIXELS:
+        return None
+    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    return None if picture is None else np.asarray(picture, np.uint8)
+
+
+def _jpeg_pixels(data: bytes) -> float:
+    """How many pixels a JPEG file claims; infinity where it does not say or has other colours."""
+    place = 2
+    while place + 9 <= len(data) and data[place] == 0xFF:
+        if 0xC0 <= data[place + 1] <= 0xC2:  # baseline, extended or progressive
+            height, width, channels = struct.unpack_from(">HHB", data, place + 5)
+            return float(height * width) if channels in (1, 3) else math.inf
+        place += 2 + struct.unpack_from(">H", data, place + 2)[0]
+    return math.inf
 
 
 def _rgb(picture: Picture.Image) -> Image:

@@ -11,6 +11,7 @@ import zlib
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -111,6 +112,26 @@ def test_transparent_palette_pixels_show_white(tmp_path):
     image = read_image(save(tmp_path / "a.gif", picture))
     assert tuple(image[0, 0]) == (255, 0, 0)
     assert tuple(image[3, 3]) == (255, 255, 255)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+@pytest.mark.parametrize(
+    "options", [{}, {"progressive": True}, {"subsampling": 0}, {"quality": 30}]
+)
+def test_a_small_jpeg_is_as_pillow_reads_it(tmp_path, mode, options):
+    noise = np.random.default_rng(3).integers(0, 256, (61, 37, 3), np.uint8)
+    picture = Picture.fromarray(cv2.GaussianBlur(noise, (5, 5), 2)).convert(mode)
+    path = save(tmp_path / "a.jpg", picture, **options)
+    with Picture.open(path) as theirs:
+        expected = np.asarray(theirs.convert("RGB"))[..., ::-1]
+    assert np.array_equal(read_image(path), expected)
+
+
+def test_a_jpeg_that_says_how_it_is_turned(tmp_path):
+    exif = Picture.Exif()
+    exif[0x0112] = 6
+    path = save(tmp_path / "a.jpg", Picture.fromarray(gradient(20, 40)), exif=exif)
+    assert read_image(path).shape == (40, 20, 3)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
