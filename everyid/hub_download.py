@@ -18,7 +18,6 @@ from everyid.hub_store import (
     HubRecord,
     file_place,
     is_intact,
-    read_record,
     records,
     write_record,
 )
@@ -129,10 +128,13 @@ def _keep_only(part: Path, wanted: RemoteFile) -> bool:
 
 def _make_way(place: Path) -> None:
     """Says what becomes of another file in the place of one that is to come."""
-    record = read_record(place)
-    if record is not None and is_intact(record):
-        notice(f"{place.name}: here from commit {record.commit}; the one asked for replaces it")
-        return
+    sha256 = sha256_of(place)
+    for record in records():
+        known = {file_place(record.repository, item.file): item.sha256 for item in record.files}
+        if known.get(place) == sha256:
+            commit = record.commit
+            notice(f"{place.name}: here from commit {commit}; the one asked for replaces it")
+            return
     aside = place.with_name(f"{place.name}.damaged")
     warn(f"{place} is not the file that was downloaded; the old one stays as {aside}")
     with storing(aside):
@@ -206,7 +208,8 @@ def _offline(hub: Hub, choose: Choose, domain: str) -> HubRecord:
         asked = hub.asked
         raise HubError(
             f"HF_HUB_OFFLINE is set, and {asked.repository} at {asked.revision!r} is not here",
-            hint="unset HF_HUB_OFFLINE, or copy the folder of models from a machine that has it",
+            hint="unset HF_HUB_OFFLINE, or bring it from a machine that has it: `python3 run.py "
+            "weights pack` there, `weights import` here",
         )
     notice(f"offline: as downloaded, commit {here.commit}")
     return here

@@ -84,6 +84,19 @@ def test_revisions(hub, capfd):
     assert f"net.pth: here from commit {old}; the one asked for replaces it" in told(capfd)
 
 
+def test_a_card_that_a_later_commit_renews_is_not_taken_for_damage(hub, capfd):
+    def both(names):
+        return [name for name in ("net.pth", "README.md") if name in names]
+
+    hub.add("anna/net", {**FILES, "README.md": b"first"})
+    record = get(both)
+    hub.repos["anna/net"].commit({"README.md": b"second"})
+    get(both)
+    assert (record.path.parent / "README.md").read_bytes() == b"second"
+    assert not list(record.path.parent.glob("*.damaged"))
+    assert f"README.md: here from commit {record.commit}" in told(capfd)
+
+
 def test_the_token_stays_with_the_hub(hub):
     hub.add("anna/net", FILES, private=True)
     get()
