@@ -19,11 +19,11 @@ from typing import Literal, Self, TypeVar
 import torch
 from pydantic import Field, FiniteFloat, ValidationError, model_validator
 from torch import Tensor, nn
-from torch.nn.functional import interpolate, linear, scaled_dot_product_attention
-from torchvision.ops import StochasticDepth
+from torch.nn.functional import interpolate, scaled_dot_product_attention
 
 from everyid.weights_catalogue import InputSpec
 from person.backbones import Architecture, BackboneConfig, Shapes
+from person.backbones.transformer import EPSILON, TransformerLayer, drop_paths
 
 __all__ = ["ARCHITECTURE", "TransReid", "TransReidConfig"]
 
@@ -37,8 +37,6 @@ _SIZES_HW = ((256, 128), (384, 128), (224, 224), (256, 256))
 
 _HEAD_WIDTH = 64
 """As in DeiT-Tiny, -Small and ViT-Base; shapes do not tell how many heads there are."""
-
-_EPSILON = 1e-6
 
 _Value = TypeVar("_Value")
 
@@ -96,55 +94,6 @@ def _grid_hw(size_hw: tuple[int, int], patch_size: int, stride: int) -> tuple[in
     return rows, columns
 
 
-class _Attention(nn.Module):
-    """What the asking tokens take from all tokens."""
-
-    def __init__(self, config: TransReidConfig) -> None:
-        super().__init__()
-        self.heads = config.heads
-        self.qkv = nn.Linear(config.hidden_size, 3 * config.hidden_size)
-        self.proj = nn.Linear(config.hidden_size, config.hidden_size)
-
-    def forward(self, tokens: Tensor, asking: Tensor) -> Tensor:
-        width = self.proj.in_features
-        query = linear(asking, self.qkv.weight[:width], self.qkv.bias[:width])
-        pairs = linear(tokens, self.qkv.weight[width:], self.qkv.bias[width:])
-        key, value = torch.split(pairs, width, dim=-1)
-        query, key, value = (
-            torch.unflatten(part, 2, (self.heads, -1)).transpose(1, 2)
-            for part in (query, key, value)
-        )
-        mixed = scaled_dot_product_attention(query, key, value)
-        projected: Tensor = self.proj(mixed.transpose(1, 2).flatten(2))
-        return projected
-
-
-class _Block(nn.Module):
-    """One layer, for all tokens or, a twelfth of ViT-B faster, for the class token alone."""
-
-    def __init__(self, config: TransReidConfig, drop_path: float) -> None:
-        super().__init__()
-        width = config.hidden_size
-        self.norm1 = nn.LayerNorm(width, eps=_EPSILON)
-        self.attn = _Attention(config)
-        self.drop_path = StochasticDepth(drop_path, "row")
-        self.norm2 = nn.LayerNorm(width, eps=_EPSILON)
-        perceptron = {
-            "fc1": nn.Linear(width, config.mlp_size),
-            "act": nn.GELU(),
-            "fc2": nn.Linear(config.mlp_size, width),
-        }
-        self.mlp = nn.Sequential(OrderedDict(perceptron))
-
-    def forward(self, tokens: Tensor, *, class_only: bool = False) -> Tensor:
-        normed = self.norm1(tokens)
-        if class_only:
-            tokens = tokens[:, :1]
-        tokens = tokens + self.drop_path(self.attn(normed, normed[:, : tokens.shape[1]]))
-        updated: Tensor = tokens + self.drop_path(self.mlp(self.norm2(tokens)))
-        return updated
-
-
 class _Transformer(nn.Module):
     def __init__(self, config: TransReidConfig) -> None:
         super().__init__()
@@ -156,10 +105,17 @@ class _Transformer(nn.Module):
         self.camera_weight = config.camera_weight
         cutting = nn.Conv2d(3, width, patch, stride=config.stride)
         self.patch_embed = nn.Sequential(OrderedDict(proj=cutting))
-        # The first layer is never skipped, the last most often.
-        rate = config.drop_path / max(config.layers - 1, 1)
-        self.blocks = nn.ModuleList(_Block(config, rate * n) for n in range(config.layers))
-        self.norm = nn.LayerNorm(width, eps=_EPSILON)
+        self.blocks = nn.ModuleList(
+            TransformerLayer(
+                width,
+                heads=config.heads,
+                mlp_size=config.mlp_size,
+                drop_path=rate,
+                mix=scaled_dot_product_attention,
+            )
+            for rate in drop_paths(config.drop_path, config.layers)
+        )
+        self.norm = nn.LayerNorm(width, eps=EPSILON)
 
     def forward(self, images: Tensor, cameras: Tensor | None) -> Tensor:
         """The tokens before the last layer, (B, 1 + patches, hidden_size)."""
@@ -234,7 +190,7 @@ class TransReid(nn.Module):
 
 def _class_feature(last: Iterable[nn.Module], tokens: Tensor) -> Tensor:
     block, norm = last
-    feature: Tensor = norm(block(tokens, class_only=True)[:, 0])
+    feature: Tensor = norm(block(tokens, first_only=True)[:, 0])
     return feature
 
 

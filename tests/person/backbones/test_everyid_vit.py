@@ -6,7 +6,6 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from torch import nn
 
 from everyid.errors import ShapeError, WeightsError
 from person.backbones import architecture
@@ -37,26 +36,6 @@ def shapes(config, **changes):
 
 def images_for(config, count=2):
     return fill("images", (count, 3, *config.size_hw)) * 2 + 0.5
-
-
-def test_a_layer_as_torchs_own():
-    own = made(PLAIN).blocks[1]
-    torchs = nn.TransformerEncoderLayer(
-        *(128, 2, 96), 0.0, "gelu", layer_norm_eps=1e-6, batch_first=True, norm_first=True
-    )
-    for there, here in (
-        ("self_attn.in_proj_", "attn.qkv."),
-        ("self_attn.out_proj.", "attn.proj."),
-        ("linear1.", "mlp.fc1."),
-        ("linear2.", "mlp.fc2."),
-        ("norm1.", "norm1."),
-        ("norm2.", "norm2."),
-    ):
-        for part in ("weight", "bias"):
-            torchs.state_dict()[there + part].copy_(own.state_dict()[here + part])
-    tokens = 4 * fill("tokens", (2, 9, 128))
-    with torch.no_grad():
-        torch.testing.assert_close(own(tokens), torchs.train()(tokens), atol=1e-5, rtol=1e-5)
 
 
 @each
@@ -263,20 +242,6 @@ def test_positions_are_stretched_to_another_size():
     # rows 0 to 3 with -27/256, 225/256, 67/256 and -9/256.
     torch.testing.assert_close(rows[3:5], torch.tensor([332 / 256, 3 - 332 / 256]))
     assert ARCHITECTURE.convert(before, PLAIN)["positions"] is before["positions"]
-
-
-@pytest.mark.parametrize("class_token", [True, False])
-def test_weights_with_cameras_go_on_without_and_with_others(class_token):
-    known = EveryIdVitConfig(**SMALL, cameras=3, class_token=class_token)
-    images = images_for(known)
-    with torch.inference_mode():
-        expected = made(known)(images)
-        for count in (0, 5):
-            other = EveryIdVit(known.model_copy(update={"cameras": count})).eval()
-            config = known.model_copy(update={"cameras": count})
-            other.load_state_dict(ARCHITECTURE.convert(filled(shapes(known)), config), strict=True)
-            cameras = torch.tensor([count - 1, 0])
-            torch.testing.assert_close(other(images, cameras), expected, atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("config", [FULL, AVERAGE], ids=["full", "average"])
