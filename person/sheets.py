@@ -161,6 +161,7 @@ def _draw_labels(
     if identity:
         _write(sheet, fitted(identity, _CELL, _LABEL), (left, top + step), _BRIGHT, _LABEL)
     if camera:
+        camera = f"camera {camera}" if camera.isdecimal() else camera
         _write(sheet, fitted(camera, _CELL, _LABEL), (left, top + 2 * step), _DIM, _LABEL)
 
 

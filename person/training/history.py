@@ -306,6 +306,11 @@ def _finish(
     if not plot.lines:
         say_instead(plot, missing)
         return
-    plot.locator_params(axis="x", integer=True)
+    steps = {step for line in plot.lines for step in np.asarray(line.get_xdata()).tolist()}
+    if len(steps) == 1:  # else the axes tell of steps and values that nobody has seen
+        plot.set_xticks(list(steps))
+        plot.set_ylim(bottom=min(0, plot.get_ylim()[0]))
+    else:
+        plot.locator_params(axis="x", integer=True)
     finish_axes(plot, "step", y)
     add_key(plot, key)

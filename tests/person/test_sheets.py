@@ -139,6 +139,12 @@ def test_the_querys_own_names_are_written():
     assert (bare != named).any(axis=(0, 2))[sheets._MARGIN + sheets._CELL :].sum() == 0
 
 
+def test_a_camera_that_is_a_number_is_called_one():
+    written = [draw_sheet(GREY, [], title="q", camera=name) for name in ("3", "camera 3", "c3")]
+    assert np.array_equal(written[0], written[1])
+    assert not np.array_equal(written[0], written[2])
+
+
 @pytest.mark.parametrize(
     ("image", "what"),
     [

@@ -7,6 +7,7 @@ import pytest
 
 from everyid.errors import ConfigError, InputError, OutputError, OutputExistsError
 from everyid.settings import tame_matplotlib
+from person.training import history as module
 from person.training.history import History, draw_history, read_history
 
 HEADER = (
@@ -282,3 +283,19 @@ def test_an_older_picture_is_replaced(tmp_path):
     first = path.read_bytes()
     drawn(path, [row(1)])
     assert path.read_bytes() == first
+
+
+def test_of_one_step_the_axes_name_no_other(tmp_path, monkeypatch):
+    seen = {}
+    real = module.save_figure
+
+    def watched(figure, path, *, overwrite):
+        for plot in figure.axes[:2]:
+            seen[plot.get_title(loc="left")] = plot.get_xticks().tolist(), plot.get_ylim()[0]
+        real(figure, path, overwrite=overwrite)
+
+    monkeypatch.setattr(module, "save_figure", watched)
+    drawn(tmp_path / "a.png", [row(20)])
+    assert list(seen.values()) == [([20], 0), ([20], 0)]
+    drawn(tmp_path / "b.png", [row(20), row(40)])
+    assert len(next(iter(seen.values()))[0]) > 1
