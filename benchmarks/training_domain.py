@@ -46,7 +46,7 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks train")
     parser.add_argument("--recipe", action="append", choices=RECIPES, help="default: both")
     parser.add_argument("--rounds", type=int, default=5, help="counted rounds")
-    parser.add_argument("--steps", type=int, default=20, help="counted steps a round")
+    parser.add_argument("--steps", type=int, default=10, help="counted steps a round")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
     options = parser.parse_args(arguments)
     device = choose(options.device)

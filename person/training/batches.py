@@ -10,7 +10,6 @@ from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from dataclasses import KW_ONLY, dataclass, field
 from functools import cached_property
-from pathlib import Path
 from threading import Event
 from time import perf_counter
 from types import TracebackType
@@ -23,8 +22,8 @@ from pytorch_metric_learning.utils import common_functions
 
 from everyid.device import cpu_threads
 from everyid.errors import ConfigError, InputError
-from everyid.media import read_image
 from everyid.protocols import Image
+from person.crops import read_crop
 from person.datasets.training_set import TrainingSet
 from person.training.augment import augmented
 from person.training.recipe import Augmentation
@@ -35,8 +34,6 @@ _AHEAD = 3
 """Batches that are read while another is used."""
 _CHUNK = 8
 """Pictures that a thread reads in one go: so many that handing them over costs little."""
-_MIN_SIDE = 4
-"""Pixels below which a picture shows nobody."""
 
 Rows = NDArray[np.int64]
 
@@ -50,12 +47,14 @@ class Batch:
         identities: int64 (B,); -1: unlabelled.
         cameras: int64 (B,); -1: not known.
         rows: int64 (B,), rows of the training set.
+        waited_s: Seconds that whoever took the batch waited for its pictures.
     """
 
     images: NDArray[np.uint8]
     identities: Rows
     cameras: Rows
     rows: Rows
+    waited_s: float
 
 
 def pk_epoch(
@@ -193,9 +192,6 @@ class Batches(Iterator[Batch]):
         epoch: At least 0; seed, epoch, batch, place and row decide how a picture is changed.
         start: The first batch to give, from 0.
         bad: Path -> reason for each picture known to be of no use; what is found is added.
-
-    Attributes:
-        waited_s: Seconds that whoever takes the batches has waited for pictures.
     """
 
     training_set: TrainingSet
@@ -207,7 +203,6 @@ class Batches(Iterator[Batch]):
     epoch: int
     start: int = 0
     bad: dict[str, str] = field(default_factory=dict)
-    waited_s: float = field(default=0.0, init=False)
 
     def __post_init__(self) -> None:
         self._closed = Event()
@@ -259,7 +254,7 @@ class Batches(Iterator[Batch]):
     def _finished(self, work: _Work, chunks: list[Future[int]]) -> Batch:
         begun = perf_counter()
         self._replaced += sum(chunk.result() for chunk in chunks)
-        self.waited_s += perf_counter() - begun
+        waited_s = perf_counter() - begun
         self._asked += len(work.rows)
         if 2 * self._replaced > self._asked:
             raise InputError(
@@ -268,7 +263,7 @@ class Batches(Iterator[Batch]):
                 hint="`python3 run.py person dataset check` tells of each",
             )
         used, known = work.used, self.training_set
-        return Batch(work.images, known.identities[used], known.cameras[used], used)
+        return Batch(work.images, known.identities[used], known.cameras[used], used, waited_s)
 
     def _fill(self, work: _Work, start: int) -> int:
         """Reads a chunk of a batch; how many of its pictures had to be replaced."""
@@ -324,15 +319,10 @@ class Batches(Iterator[Batch]):
         if path in self.bad:
             return None
         try:
-            crop = read_image(Path(path))
+            return read_crop(path)
         except InputError as error:
             self.bad[path] = str(error)
             return None
-        height, width = crop.shape[:2]
-        if min(height, width) < _MIN_SIDE:
-            self.bad[path] = f"{path}: {width}x{height} px are too few to show a person"
-            return None
-        return crop
 
 
 def _around(rows: NDArray[np.intp], place: int) -> Iterator[int]:

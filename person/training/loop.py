@@ -4,8 +4,9 @@ All that is random follows from seed, epoch and batch, so a training that was ki
 its last checkpoint as if nothing had happened.
 """
 
+import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -167,13 +168,14 @@ class Trainer:
         self._network = network.to(accelerator.device).to(memory_format=torch.channels_last)
         self._average = average
         average.network.to(accelerator.device).to(memory_format=torch.channels_last)
+        self._weights = loss_parts(training.recipe)
+        self._network.freeze_unused(self._weights)
         optimiser = build_optimiser(self._network, training.recipe.optimisation)
         self._wrapped, self._optimiser = accelerator.prepare(self._network, optimiser)
         if optimiser_state is not None:
             optimiser.load_state_dict(optimiser_state["optimiser"])
             if accelerator.scaler is not None and "scaler" in optimiser_state:
                 accelerator.scaler.load_state_dict(optimiser_state["scaler"])
-        self._weights = loss_parts(training.recipe)
         self._triplet = TripletLoss(training.recipe.objective.margin)
         self.progress = start
         self._saved = None if optimiser_state is None else start
@@ -252,7 +254,7 @@ class Trainer:
             start=now.batch,
             bad=self.bad,
         ) as batches:
-            for batch in self._waited_for(batches):
+            for batch in batches:
                 at_end = self.progress.batch + 1 == len(plan)
                 moved = at_end or (self.progress.batch + 1) % recipe.optimisation.accumulate == 0
                 self._step(batch, move=moved)
@@ -278,20 +280,6 @@ class Trainer:
             for rows in plan_epoch(training, seed=self.progress.seed, epoch=self.progress.epoch)
         ]
 
-    def _waited_for(self, batches: Iterator[Batch]) -> Iterator[Batch]:
-        while True:
-            began = time.perf_counter()
-            batch = next(batches, None)
-            self._wait(began)
-            if batch is None:
-                return
-            yield batch
-
-    def _wait(self, began: float) -> None:
-        waited = time.perf_counter() - began
-        self._measured.waited_s += waited
-        self.waited_s += waited
-
     def _step(self, batch: Batch, *, move: bool) -> None:
         step, numbers = self.progress.step, self._training.recipe.optimisation
         rate = learning_rate(step, steps=self._steps, numbers=numbers)
@@ -309,12 +297,16 @@ class Trainer:
             outputs = self._wrapped(images, cameras)
             losses = self._losses(outputs, identities, targets)
             total = torch.stack([self._weights[name] * loss for name, loss in losses.items()]).sum()
-            values = {name: loss.item() for name, loss in losses.items()}
-            if not torch.isfinite(total):
+            # All in one: each number asked for makes a GPU finish what it has to do.
+            read = torch.stack([total, *losses.values()]).tolist()
+            values = dict(zip(("loss", *losses), read, strict=True))
+            if not math.isfinite(values["loss"]):
                 self._refuse(batch, values)
             self._accelerator.backward(total / numbers.accumulate)
-        self._measured.losses.append({"loss": total.item()} | values)
+        self._measured.losses.append(values)
         self._measured.images += self._batch_size
+        self._measured.waited_s += batch.waited_s
+        self.waited_s += batch.waited_s
         if move:
             self._move(batch, values)
 
@@ -322,11 +314,11 @@ class Trainer:
         """Moves the weights by the gradients, and their mean after them."""
         clip = self._training.recipe.optimisation.clip
         if clip:
-            norm = self._accelerator.clip_grad_norm_(self._wrapped.parameters(), clip)
-            self._measured.gradient_norm = float(norm)
+            norm = float(self._accelerator.clip_grad_norm_(self._wrapped.parameters(), clip))
+            self._measured.gradient_norm = norm
             # In fp16 that happens now and then: such a step is left out, and the scale lowered.
-            if self._accelerator.scaler is None and not torch.isfinite(norm):
-                self._refuse(batch, values | {"gradient": float(norm)})
+            if self._accelerator.scaler is None and not math.isfinite(norm):
+                self._refuse(batch, values | {"gradient": norm})
         self._optimiser.step()
         self._optimiser.zero_grad(set_to_none=True)
         self._average.update(self._network.backbone, step=self.progress.step + 1)

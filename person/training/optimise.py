@@ -6,6 +6,8 @@ and Valpola, "Mean teachers" (2017), section 2.
 """
 
 import math
+from collections.abc import Iterator
+from itertools import chain
 
 import torch
 from torch import Tensor, nn
@@ -56,7 +58,9 @@ def build_optimiser(network: nn.Module, numbers: Optimisation) -> torch.optim.Op
     ]
     if numbers.optimiser == "sgd":
         return torch.optim.SGD(groups, lr=numbers.learning_rate, momentum=_MOMENTUM, nesterov=True)
-    return torch.optim.AdamW(groups, lr=numbers.learning_rate)
+    # Of one pass over the weights, where there are others. A loss scaler asks more of it than here.
+    fused = decaying[0].device.type == "cpu" if decaying else None
+    return torch.optim.AdamW(groups, lr=numbers.learning_rate, fused=fused)
 
 
 class AveragedNetwork:
@@ -87,12 +91,15 @@ class AveragedNetwork:
         weight = 1 - min(self._decay, step / (10 + step))
         mine: list[Tensor] = []
         theirs: list[Tensor] = []
-        for own, other in zip(
-            self.network.state_dict().values(), network.state_dict().values(), strict=True
-        ):
+        for own, other in zip(_tensors(self.network), _tensors(network), strict=True):
             if own.is_floating_point():
                 mine.append(own)
                 theirs.append(other.to(own.dtype))
             else:
                 own.copy_(other)
         torch._foreach_lerp_(mine, theirs, weight)
+
+
+def _tensors(network: nn.Module) -> Iterator[Tensor]:
+    """Weights, then statistics; ``state_dict`` takes as long as averaging them does."""
+    return chain(network.parameters(), network.buffers())

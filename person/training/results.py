@@ -1,10 +1,8 @@
 """What a training leaves behind: figures of the file that is used, pictures, and a model card."""
 
 import json
-import platform
 from contextlib import suppress
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -21,27 +19,35 @@ from everyid.models import Evaluation, TrainRun
 from everyid.output import Stop
 from everyid.protocols import Image
 from everyid.weights_catalogue import InputSpec
-from person.checkpoint import load_network, read_tensors, recognise
+from person.checkpoint import load_network, recognise
 from person.config import TrainConfig
-from person.crops import Crops, own_rows
+from person.crops import own_rows
 from person.curves import draw_curves
 from person.datasets.training_set import TrainingSet
-from person.embed import embed_crops
-from person.embeddings import Embeddings
 from person.encoder import NetworkEncoder, build_encoder
-from person.evaluation import Evaluated, evaluate, fitting_protocol, summary_line
+from person.evaluation import summary_line
 from person.match import top_k
 from person.matches import Matches
 from person.pictures import write_sheets
 from person.protocol import PROTOCOLS
 from person.training.activations import activation_maps, draw_activation_sheet
 from person.training.augment import plain
-from person.training.card import CardFigures, CardTeacher, DataSource, ModelCard, write_card
+from person.training.card import (
+    NO_PROOF,
+    OUT_OF_SCOPE,
+    CardFigures,
+    DataSource,
+    ModelCard,
+    card_teacher,
+    parameter_count,
+    versions,
+    write_card,
+)
 from person.training.checkpoints import Progress
 from person.training.history import draw_history, read_history
 from person.training.network import to_network_input
 from person.training.recipe import Recipe
-from person.training.validation import Validation, ignore_progress
+from person.training.validation import Measured, Validation, ignore_progress, measure
 
 __all__ = ["Outcome", "Parts", "finish"]
 
@@ -50,11 +56,7 @@ _TOP = 10
 _LIMITS = (
     "It is as good as the figures say on data like theirs, and nobody knows how good on other data:"
     " measure it on your own with person evaluate.",
-    "A similarity alone is no proof that two pictures show one person.",
-)
-_OUT_OF_SCOPE = (
-    "Deciding anything about a person without a human who looks at the pictures.",
-    "Following people where the law or those people do not allow it.",
+    NO_PROOF,
 )
 
 
@@ -156,20 +158,10 @@ def _measured(
     stop: Stop,
 ) -> Evaluation | None:
     """The figures of the file as it is used, with its curves and ranked lists; None: stopped."""
-
-    def embedded(crops: Crops) -> Embeddings:
-        return embed_crops(
-            crops, encoder, skipped=outcome.skipped, stop=stop, advance=ignore_progress
-        )
-
-    folder = outcome.model.parent
-    query = embedded(data.query)
-    gallery = None if data.gallery is None else embedded(data.gallery)
-    if stop.requested:
+    measured = measure(encoder, data, skipped=outcome.skipped, stop=stop)
+    if measured is None:
         return None
-    others = query if gallery is None else gallery
-    rules = fitting_protocol(data.protocol, query.crops, others.crops)
-    found = evaluate(query, gallery, rules=rules, data=data.name)
+    folder, found = outcome.model.parent, measured.figures
     outputs["evaluation"] = folder / "evaluation.png"
     draw_curves(
         outputs["evaluation"],
@@ -178,18 +170,12 @@ def _measured(
         title=f"{summary_line(found.evaluation)} · {found.evaluation.protocol_line}",
         overwrite=True,
     )
-    _draw_ranks(query, gallery, found, folder, outputs, stop)
+    _draw_ranks(measured, folder, outputs, stop)
     return found.evaluation
 
 
-def _draw_ranks(
-    query: Embeddings,
-    gallery: Embeddings | None,
-    found: Evaluated,
-    folder: Path,
-    outputs: dict[str, Path],
-    stop: Stop,
-) -> None:
+def _draw_ranks(found: Measured, folder: Path, outputs: dict[str, Path], stop: Stop) -> None:
+    query, gallery, figures = found.query, found.gallery, found.figures.evaluation
     others = query if gallery is None else gallery
     if len(others) < 2:
         return
@@ -197,14 +183,14 @@ def _draw_ranks(
     some = query.select(rows)
     own = rows if gallery is None else own_rows(some.crops, others.crops)
     top = top_k(some.vectors, others.vectors, k=_TOP, exclude=own)
-    rules = PROTOCOLS[found.evaluation.protocol]
+    rules = PROTOCOLS[figures.protocol]
     matches = Matches.of(some.crops, others.crops, top, rules=rules)
     outputs["ranks"] = folder / "ranks"
     write_sheets(
         matches,
         range(len(matches)),
         outputs["ranks"],
-        footer=found.evaluation.protocol_line,
+        footer=figures.protocol_line,
         overwrite=True,
         stop=stop,
         advance=ignore_progress,
@@ -259,19 +245,13 @@ def _card(
     recipe, now = parts.recipe, outcome.progress
     teacher = None
     if parts.teacher is not None:
-        entry = weights.find_sha256(parts.teacher.sha256)
-        teacher = CardTeacher(
-            name=parts.teacher.name,
-            licence=entry.licence if entry else "not known",
-            trained_on=entry.trained_on if entry else "not known",
-        )
-    tensors = read_tensors(outcome.model)
+        teacher = card_teacher(parts.teacher.name, weights.find_sha256(parts.teacher.sha256))
     return ModelCard(
         name=recipe.name,
         summary=f"An embedding of a picture of a person: {recipe.summary}.",
         file=outcome.model.name,
         architecture=recipe.architecture,
-        parameters=sum(tensor.numel() for name, tensor in tensors.items() if "running" not in name),
+        parameters=parameter_count(outcome.model),
         input=encoder.input,
         embedding_width=encoder.width,
         licence="not stated",
@@ -281,8 +261,7 @@ def _card(
         recipe=recipe,
         command=config.command_line(),
         seed=config.seed,
-        versions={name: version(name) for name in ("everyid", "torch")}
-        | {"python": platform.python_version()},
+        versions=versions(),
         machine=parts.device.name,
         hours=now.elapsed_s / 3600,
         curves="history.png",
@@ -301,7 +280,7 @@ def _card(
             )
         ],
         limits=list(_LIMITS),
-        out_of_scope=list(_OUT_OF_SCOPE),
+        out_of_scope=list(OUT_OF_SCOPE),
     )
 
 

@@ -9,6 +9,7 @@ Source: distillation of embeddings: Hinton et al., "Distilling the Knowledge in 
 :mod:`person.training.losses`.
 """
 
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -27,8 +28,10 @@ from person.training.recipe import Distillation
 __all__ = ["teacher_targets"]
 
 _FILE = "teacher.parquet"
-_AT_A_TIME = 8192
-"""Pictures after which what is done is kept: a stop loses no more."""
+_AT_LEAST = 8192
+"""Pictures after which what is done is kept; the part below, once that is more."""
+_PART = 16
+"""Of what is known, since all of it is written anew each time."""
 
 
 def teacher_targets(
@@ -66,8 +69,9 @@ def teacher_targets(
     known = _known(file, teacher)
     missing = [path for path in dict.fromkeys(data.paths) if path not in known]
     with progress(f"asking {teacher.name}", len(missing)) as advance:
-        for start in range(0, len(missing), _AT_A_TIME):
-            crops = _crops(missing[start : start + _AT_A_TIME])
+        left = iter(missing)
+        while some := list(islice(left, max(_AT_LEAST, len(known) // _PART))):
+            crops = _crops(some)
             try:
                 found = embed_crops(crops, teacher, skipped=skipped, stop=stop, advance=advance)
             except InputError:

@@ -16,17 +16,19 @@ from person.crops import Crops, find_crops
 from person.datasets.training_set import validation_sides
 from person.embed import CropEncoder, embed_crops
 from person.embeddings import Embeddings
-from person.evaluation import evaluate, fitting_protocol
+from person.evaluation import Evaluated, evaluate, fitting_protocol
 from person.protocol import label
 from person.session import shown
 from person.training.augment import plain
 from person.training.network import to_network_input
 
 __all__ = [
+    "Measured",
     "NetworkInTraining",
     "Validation",
     "check_measurable",
     "ignore_progress",
+    "measure",
     "validate",
     "validation_on",
 ]
@@ -47,6 +49,21 @@ class Validation:
     gallery: Crops | None
     name: str
     protocol: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What a measurement gave.
+
+    Args:
+        query: The embeddings of the queries.
+        gallery: Those of the gallery; None: the queries are each other's.
+        figures: What follows from them.
+    """
+
+    query: Embeddings
+    gallery: Embeddings | None
+    figures: Evaluated
 
 
 class NetworkInTraining:
@@ -161,13 +178,31 @@ def validate(encoder: CropEncoder, data: Validation, *, stop: Stop) -> Evaluatio
     Raises:
         InputError: Nothing can be measured: no labels, no cameras, or no query with a match.
     """
+    found = measure(encoder, data, skipped={}, stop=stop)
+    return None if found is None else found.figures.evaluation
+
+
+def measure(
+    encoder: CropEncoder, data: Validation, *, skipped: dict[str, str], stop: Stop
+) -> Measured | None:
+    """The figures of a network, and what they are from; None when a stop came before.
+
+    Args:
+        encoder: The network.
+        data: What it is measured on.
+        skipped: Takes path -> reason for each picture that cannot be used.
+        stop: Looked at as the crops are embedded.
+
+    Raises:
+        InputError: Nothing can be measured: no labels, no cameras, or no query with a match.
+    """
 
     def embedded(crops: Crops) -> Embeddings:
-        return embed_crops(crops, encoder, skipped={}, stop=stop, advance=ignore_progress)
+        return embed_crops(crops, encoder, skipped=skipped, stop=stop, advance=ignore_progress)
 
     query = embedded(data.query)
     gallery = None if data.gallery is None else embedded(data.gallery)
     if stop.requested:
         return None
     rules = fitting_protocol(data.protocol, query.crops, (gallery or query).crops)
-    return evaluate(query, gallery, rules=rules, data=data.name).evaluation
+    return Measured(query, gallery, evaluate(query, gallery, rules=rules, data=data.name))

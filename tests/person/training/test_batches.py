@@ -193,7 +193,7 @@ def test_pictures_are_those_of_the_rows(drawn):
     nothing = Augmentation(**dict.fromkeys(Augmentation.model_fields, 0))
     with Batches(drawn, rows, nothing, size_hw=(64, 32), seed=0, epoch=0) as given:
         (batch,) = given
-        assert given.waited_s > 0
+        assert batch.waited_s > 0
         assert given.bad == {}
     assert np.array_equal(batch.rows, rows[0])
     assert np.array_equal(batch.identities, drawn.identities[rows[0]])

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from everyid.weights_catalogue import InputSpec
 from person.backbones.everyid_cnn import EveryIdCnn, EveryIdCnnConfig
@@ -39,6 +40,22 @@ def test_without_identities_there_are_no_logits():
     network = TrainingNetwork(tiny())
     assert network(torch.rand(4, 3, 16, 8)).logits.shape == (4, 0)
     assert network.classifier is None
+
+
+@pytest.mark.parametrize("losses", [("triplet",), ("cosine",), ("identity", "triplet")])
+@pytest.mark.parametrize("own", [True, False])
+def test_what_learns_gets_a_gradient_and_nothing_else(losses, own):
+    identities = 5 * ("identity" in losses)
+    backbone = EveryIdCnn(SMALL) if own else nn.Sequential(nn.Conv2d(3, 4, 1), nn.AvgPool2d(16))
+    if not own:
+        backbone.append(nn.Flatten()).embedding_width = 32
+    network = TrainingNetwork(backbone, identities=identities)
+    network.freeze_unused(losses)
+    found = network(torch.rand(4, 3, 64, 32))
+    parts = {"triplet": found.before_neck, "cosine": found.embedding, "identity": found.logits}
+    sum(parts[name].square().sum() for name in losses).backward()
+    for name, parameter in network.named_parameters():
+        assert (parameter.grad is not None) == parameter.requires_grad, name
 
 
 @pytest.mark.parametrize("colour", ["rgb", "bgr"])

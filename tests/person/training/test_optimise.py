@@ -69,3 +69,24 @@ def test_the_mean_follows_the_weights(decay):
     if not decay:
         assert torch.equal(mean.network.weight, learner.weight)
         assert torch.equal(mean.network.running_mean, learner.running_mean)
+
+
+def test_adamw_is_torchs_own_whatever_the_order_in_memory():
+    networks = []
+    for _ in range(2):
+        torch.manual_seed(0)
+        made = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 4, 3))
+        networks.append(made.to(memory_format=torch.channels_last))
+    numbers = Optimisation(learning_rate=0.01, weight_decay=0)
+    optimisers = [
+        build_optimiser(networks[0], numbers),
+        torch.optim.AdamW(networks[1].parameters(), lr=0.01, weight_decay=0, foreach=False),
+    ]
+    images = torch.rand(3, 2, 3, 8, 6)
+    for batch in images:
+        for network, optimiser in zip(networks, optimisers, strict=True):
+            network(batch.contiguous(memory_format=torch.channels_last)).square().sum().backward()
+            optimiser.step()
+            optimiser.zero_grad()
+    for ours, theirs in zip(*(network.parameters() for network in networks), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-6)

@@ -80,7 +80,7 @@ def test_what_was_said_is_kept_until_the_teacher_changes(
 
 
 def test_after_a_stop_only_what_is_missing_is_asked(rows, tmp_path, colour, asked, monkeypatch):
-    monkeypatch.setattr(targets, "_AT_A_TIME", 4)
+    monkeypatch.setattr(targets, "_AT_LEAST", 4)
     stop, real = Stop(), targets.write_embeddings
 
     def write(file, kept, *, overwrite):

@@ -176,7 +176,8 @@ def test_ctrl_c_leaves_a_checkpoint_and_says_how_to_go_on(trained, train, tmp_pa
 
 
 @pytest.mark.slow
-def test_two_processes_train_one_network(people_to_train, tmp_path):
+@pytest.mark.parametrize("identity", [1, 0], ids=["identities", "triplets-alone"])
+def test_two_processes_train_one_network(people_to_train, tmp_path, identity):
     both = script(
         tmp_path,
         """
@@ -200,6 +201,7 @@ def test_two_processes_train_one_network(people_to_train, tmp_path):
     # What `accelerate launch` starts for several GPUs; for CPUs it would start one process.
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     words = ["person", "train", "--data", people_to_train, *WORDS, "--output", tmp_path / "run"]
+    words += ["--set", f"identity={identity}"]
     done = subprocess.run(
         [*launch, both, *map(str, words), "--json"],
         cwd=tmp_path,
