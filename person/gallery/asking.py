@@ -1,7 +1,7 @@
 """Who crops show: each is compared with the people of a gallery, a track's crops together too."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -25,6 +25,8 @@ __all__ = ["CALIBRATION", "Decider", "Inquiry", "Strangers", "decider_of", "trac
 
 CALIBRATION = "calibration.json"
 """In the gallery's folder: what its own similarities mean."""
+_CAUTION = 0.1
+"""Part of the wanted rate at which strangers may be taken for each other."""
 _Vectors = NDArray[np.float32]
 _Groups = NDArray[np.int64]
 
@@ -226,8 +228,9 @@ def tracks_of(crops: Crops) -> list[NDArray[np.intp]]:
 class Strangers:
     """People whom a gallery does not know, told from each other as they come.
 
-    Each is compared with those who came before by the same rule as with the gallery; the threshold
-    rises with their number, as they are more whom a new one may be taken for.
+    Each is compared with those who came before as with the gallery, at a tenth of the rate of false
+    accepts: one person under two names is merged by a command, two under one name are not parted
+    by any. The threshold rises with their number, as they are more whom a new one may be taken for.
 
     Args:
         decider: What tells known from unknown.
@@ -236,7 +239,8 @@ class Strangers:
     """
 
     def __init__(self, decider: Decider, enrolled: _Groups) -> None:
-        self._decider, self._enrolled = decider, enrolled
+        rate = decider.false_accept_rate * _CAUTION
+        self._decider, self._enrolled = replace(decider, false_accept_rate=rate), enrolled
         self._vectors: list[_Vectors] = []
         self._whose: list[int] = []
         self._people = 0

@@ -123,10 +123,10 @@ class TestStrangers:
 
         class Told(Decider):
             def threshold(self, whose):
-                asked.append(whose.tolist())
+                asked.append((self.false_accept_rate, whose.tolist()))
                 return 0.8
 
         strangers = Strangers(Told(None, None, 0.01, shipped=False), enrolled=np.array([0, 0, 1]))
         for vector in np.eye(8, dtype=np.float32)[:3]:
             strangers.place(vector[None])
-        assert asked == [[0, 0, 1, 2], [0, 0, 1, 2, 3]]
+        assert asked == [(0.001, [0, 0, 1, 2]), (0.001, [0, 0, 1, 2, 3])]
