@@ -32,8 +32,13 @@ def read_head(folder: Path) -> Head:
         InputError: There is none, it is damaged, or of a newer format.
     """
     path = folder / _HEAD
-    if readable(folder).is_dir() and not path.exists():
-        make = f"python3 run.py person gallery enroll --gallery {folder} --source PEOPLE"
+    make = f"python3 run.py person gallery enroll --gallery {folder} --source PEOPLE"
+    try:
+        there = readable(folder).is_dir()
+    except InputError as error:
+        error.hint = make
+        raise
+    if there and not path.exists():
         raise InputError(f"{folder}: not a gallery: there is no {_HEAD} in it", hint=make)
     try:
         text = readable(path).read_bytes()

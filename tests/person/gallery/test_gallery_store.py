@@ -146,8 +146,9 @@ class TestDamage:
         with pytest.raises(InputError, match=r"not a gallery: there is no gallery\.json") as caught:
             Gallery.open(tmp_path)
         assert "gallery enroll" in caught.value.hint
-        with pytest.raises(InputError, match=r"no such file or folder"):
+        with pytest.raises(InputError, match=r"no such file or folder") as caught:
             Gallery.open(tmp_path / "missing")
+        assert "gallery enroll" in caught.value.hint
 
     @pytest.mark.parametrize("kept", [0, 40])
     def test_a_head_cut_short(self, gallery, kept):
