@@ -2,6 +2,7 @@
 
 import ipaddress
 import shutil
+import signal
 import socket
 import tempfile
 from collections.abc import Iterator
@@ -24,6 +25,12 @@ ENVIRONMENT = pytest.StashKey[pytest.MonkeyPatch]()
 
 class NetworkBlockedError(OSError):
     """A test not marked ``network`` tried to leave this machine; code sees it as being offline."""
+
+
+def pytest_sessionstart() -> None:
+    """Lets child processes be interrupted, also where this one was started in the background."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
